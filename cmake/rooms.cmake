@@ -1,0 +1,56 @@
+# One CMake target per room. The link list of a room is the whole of what it may use: this is the include rule of
+# ARCHITECTURE.md in a form the linker enforces (tests/architecture checks the #include lines as well).
+#
+#   wgd_room(NAME wgd_plan SOURCES a.cpp b.cpp USES wgd_model wgd_config)
+function(wgd_room)
+  cmake_parse_arguments(ROOM "" "NAME" "SOURCES;USES;PRIVATE_USES" ${ARGN})
+  if(ROOM_SOURCES)
+    add_library(${ROOM_NAME} STATIC ${ROOM_SOURCES})
+    target_link_libraries(${ROOM_NAME} PUBLIC wgd_options ${ROOM_USES} PRIVATE ${ROOM_PRIVATE_USES})
+    target_include_directories(${ROOM_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
+  else()
+    add_library(${ROOM_NAME} INTERFACE)
+    target_link_libraries(${ROOM_NAME} INTERFACE wgd_options ${ROOM_USES})
+    target_include_directories(${ROOM_NAME} INTERFACE ${PROJECT_SOURCE_DIR})
+  endif()
+endfunction()
+
+# Programs: thin mains over rooms.
+function(wgd_program)
+  cmake_parse_arguments(PROG "" "NAME;DESTINATION" "SOURCES;USES" ${ARGN})
+  add_executable(${PROG_NAME} ${PROG_SOURCES})
+  target_link_libraries(${PROG_NAME} PRIVATE wgd_options ${PROG_USES})
+  target_include_directories(${PROG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  set_target_properties(${PROG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  install(TARGETS ${PROG_NAME} RUNTIME DESTINATION ${PROG_DESTINATION})
+endfunction()
+
+# A Catch2 unit test program, one ctest entry per program (labels: unit, or what LABELS says).
+#   wgd_test(NAME config_test SOURCES ... USES wgd_config [LABELS unit])
+function(wgd_test)
+  cmake_parse_arguments(TEST "" "NAME" "SOURCES;USES;LABELS" ${ARGN})
+  if(NOT TEST_LABELS)
+    set(TEST_LABELS unit)
+  endif()
+  add_executable(${TEST_NAME} ${TEST_SOURCES})
+  target_link_libraries(${TEST_NAME} PRIVATE wgd_options Catch2::Catch2WithMain ${TEST_USES})
+  target_include_directories(${TEST_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${TEST_NAME} PRIVATE WGD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  set_target_properties(${TEST_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${TEST_NAME} COMMAND ${TEST_NAME})
+  set_tests_properties(${TEST_NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT 120 SKIP_RETURN_CODE 77)
+endfunction()
+
+# A test that is a script driving the built programs (needs root; exits 77 when something is missing).
+# It is run as `bash SCRIPT` with WGD_BUILD (build tree) and WGD_SOURCE set.
+#   wgd_script_test(NAME netns_interop SCRIPT interop.sh LABELS netns [TIMEOUT 300])
+function(wgd_script_test)
+  cmake_parse_arguments(TEST "" "NAME;SCRIPT;TIMEOUT" "LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  add_test(NAME ${TEST_NAME} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_SCRIPT})
+  set_tests_properties(${TEST_NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT}
+    SKIP_RETURN_CODE 77
+    ENVIRONMENT "WGD_BUILD=${PROJECT_BINARY_DIR};WGD_SOURCE=${PROJECT_SOURCE_DIR}")
+endfunction()
