@@ -17,7 +17,7 @@ TEST_CASE("base64 round trip and canonical form") {
 
     const std::string good = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
     CHECK(decode_base64(good, out));
-    for (const std::string bad :
+    for (const std::string& bad :
          {good.substr(0, 43), good + "=", " " + good.substr(1), good.substr(0, 42) + "l=",
           std::string(good).replace(5, 1, "-"), std::string(good).replace(5, 1, "\n"), std::string(),
           good.substr(0, 43) + "A"})
