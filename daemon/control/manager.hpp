@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Manager: the verbs. daemon/bus calls these after authorization; everything is on the loop's thread. Operations
+// on one tunnel are serialised: a second one while the first runs is refused with kBusy, except that `down`
+// cancels an `up` that is still resolving.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/config/diagnostic.hpp"
+#include "common/model/names.hpp"
+#include "daemon/control/view.hpp"
+
+namespace wgd::control {
+
+struct ProfileSummary {
+    ProfileName name;
+    std::string path;
+    TunnelState state = TunnelState::kDown;
+    std::string problem; // empty, or why it cannot be used (first diagnostic, unsafe file)
+};
+
+struct PlanText {
+    std::vector<std::string> steps; // as commands, in order, secrets masked; empty: nothing to do
+    std::vector<std::string> warnings;
+};
+
+class ManagerObserver {
+  public:
+    virtual ~ManagerObserver() = default;
+    virtual void on_tunnel_added(const TunnelView& tunnel) = 0;
+    virtual void on_tunnel_changed(const TunnelView& tunnel) = 0; // peers included: compare and signal
+    virtual void on_tunnel_removed(const ProfileName& name) = 0;
+};
+
+class Manager {
+  public:
+    virtual ~Manager() = default;
+    template <class T>
+    using Reply = std::function<void(Result<T>)>;
+
+    // Answers when the tunnel is up (or already was: kOk with no change) or everything is undone.
+    virtual void up(const ProfileName& name, Reply<TunnelView> reply) = 0;
+    virtual void down(const ProfileName& name, Reply<void> reply) = 0;
+    // What `verb` ("up", "down") would do now; nothing is touched.
+    virtual void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) = 0;
+    // All findings of a profile's text; an unreadable profile is an error, findings are not.
+    virtual Result<std::vector<config::Diagnostic>> check(const ProfileName& name) = 0;
+    virtual Result<std::vector<ProfileSummary>> list_profiles() = 0;
+
+    [[nodiscard]] virtual std::vector<TunnelView> tunnels() = 0; // live: counters freshly read
+    virtual Result<TunnelView> tunnel(const ProfileName& name) = 0;
+
+    // {"kernel", "in-tree"}, ... for the Backends property.
+    [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> backends() = 0;
+    virtual void set_observer(ManagerObserver* observer) = 0; // not owned
+};
+
+} // namespace wgd::control

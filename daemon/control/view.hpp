@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// What the rest of the world may see of tunnels: plain values without secrets, made by control, shown by bus.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ip.hpp"
+#include "common/base/result.hpp"
+#include "common/base/time.hpp"
+#include "common/model/keys.hpp"
+#include "common/model/names.hpp"
+#include "daemon/plan/op.hpp"
+
+namespace wgd::control {
+
+enum class TunnelState { kDown, kResolving, kApplying, kUp, kReapplying, kRollingBack, kFailed, kRemoving };
+std::string_view to_string(TunnelState state); // "down", "resolving", ... as on the bus
+
+// compat.md C15.4: a handshake's age alone says little.
+enum class PeerState { kNever, kActive, kIdle, kFailing };
+std::string_view to_string(PeerState state); // "never", "active", "idle", "failing"
+
+struct PeerView {
+    PublicKey public_key;
+    std::string name;          // from the profile's comments, may be empty
+    std::string endpoint_spec; // as in the profile ("vpn.example.net:51820"), may be empty
+    std::optional<Endpoint> endpoint;
+    std::vector<IpPrefix> allowed_ips;
+    std::uint16_t persistent_keepalive = 0; // seconds, 0 off
+    bool has_preshared_key = false;
+    // Read on demand, not signalled.
+    PeerState state = PeerState::kNever;
+    WallTime latest_handshake{}; // epoch: never
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_bytes = 0;
+};
+
+struct TunnelView {
+    ProfileName name;
+    TunnelState state = TunnelState::kDown;
+    plan::Backend backend = plan::Backend::kKernel;
+    std::string backend_reason; // why this one ("no kernel WireGuard: Operation not supported")
+    std::string interface;
+    std::uint32_t ifindex = 0;
+    PublicKey public_key;
+    std::uint16_t listen_port = 0;
+    std::uint32_t fwmark = 0;
+    std::uint32_t mtu = 0;
+    std::vector<IpPrefix> addresses;
+    std::vector<std::string> dns; // servers and search domains as in the profile
+    std::vector<std::string> warnings;
+    std::string last_error; // of the last failed operation, empty if none
+    std::vector<std::string> residue; // what a failed undo left behind
+    std::vector<PeerView> peers;
+};
+
+} // namespace wgd::control

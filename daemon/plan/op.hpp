@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Op: one change to the system, as a value. Ops name links by name, never by index, so that a plan survives the
+// re-creation of a link. Every op is idempotent in the direction it is written: creating what exists with the
+// same content and deleting what is gone both succeed (undo may meet a half-done step).
+//
+// Adding a kind of change = a struct here, a line in describe(), its undo in diff(), its executor in daemon/sys,
+// its rules in tests/fakes/fake_world, its JSON in op_json. The compiler names the places (std::visit).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ip.hpp"
+#include "common/model/device.hpp"
+
+namespace wgd::plan {
+
+enum class Backend : std::uint8_t { kKernel, kUserspace };
+std::string_view to_string(Backend backend); // "kernel", "userspace"
+
+// A policy rule of the kinds a tunnel needs (ip-rule(8)).
+struct Rule {
+    Family family = Family::kIpv4;
+    std::optional<std::uint32_t> priority; // nullopt: the kernel picks one below the lowest existing
+    std::optional<std::uint32_t> fwmark;
+    bool invert = false; // "not"
+    std::uint32_t table = 0;
+    std::optional<std::uint32_t> suppress_prefixlength;
+    std::uint8_t protocol = 0; // kRuleProtocol on ours
+
+    bool operator==(const Rule&) const = default;
+    // The same selector and action, whatever the priority and who made it.
+    [[nodiscard]] bool same_effect(const Rule& other) const;
+};
+
+// A unicast route through a link.
+struct Route {
+    IpPrefix destination; // host bits cleared
+    std::string link;
+    std::uint32_t table = 254; // RT_TABLE_MAIN
+    std::uint8_t protocol = 0; // kRouteProtocol on ours
+    std::uint32_t metric = 0;  // 0: the kernel's default (IPv6: 1024)
+
+    bool operator==(const Route&) const = default;
+};
+
+struct CreateLink {
+    std::string name;
+    Backend backend = Backend::kKernel;
+    std::string alias; // kLinkAliasPrefix + profile name: the mark by which we know the link again
+};
+struct DeleteLink {
+    std::string name;
+    Backend backend = Backend::kKernel;
+};
+// Keys, port, fwmark, peers. Shared because a delta holds secrets and is therefore move-only, and a plan is a
+// value that is described, logged (without secrets) and applied.
+struct ConfigureDevice {
+    std::string link;
+    std::shared_ptr<const DeviceDelta> delta;
+};
+struct AddAddress {
+    std::string link;
+    IpPrefix address; // host bits kept
+};
+struct RemoveAddress {
+    std::string link;
+    IpPrefix address;
+};
+struct SetMtu {
+    std::string link;
+    std::uint32_t mtu = 0;
+};
+struct SetLinkUp {
+    std::string link;
+    bool up = true;
+};
+struct AddRule {
+    Rule rule;
+};
+struct RemoveRule {
+    Rule rule;
+};
+struct AddRoute {
+    Route route;
+};
+struct RemoveRoute {
+    Route route;
+};
+// A value under /proc/sys; `key` with slashes ("net/ipv4/conf/all/src_valid_mark").
+struct SetSysctl {
+    std::string key;
+    std::string value;
+};
+
+using Op = std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
+                        AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl>;
+
+// One step of a plan. `undo` is computed from the same snapshot as `act` and runs in order when the step or a
+// later one fails; an empty undo means that an earlier step's undo covers it (deleting the link takes its
+// addresses and routes along).
+struct Step {
+    Op act;
+    std::vector<Op> undo;
+};
+
+struct Plan {
+    std::vector<Step> steps;
+    std::vector<std::string> warnings; // degradations chosen on purpose ("IPv6 is disabled: ... left out")
+    [[nodiscard]] bool empty() const { return steps.empty(); }
+};
+
+// The equivalent `ip`, `wg` or `sysctl` command line, secrets masked as "(hidden)".
+std::string describe(const Op& op);
+
+} // namespace wgd::plan

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// What daemon/control needs from the world. daemon/sys implements these on Linux; tests/fakes implements them as
+// a world with the kernel's rules. All calls come from the loop's thread; none blocks longer than a netlink
+// round trip: what may take longer takes a completion, called later on the loop's thread (or at once).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/config/profile.hpp"
+#include "common/model/names.hpp"
+#include "daemon/plan/op.hpp"
+#include "daemon/plan/snapshot.hpp"
+
+namespace wgd::ports {
+
+using Done = std::function<void(Result<void>)>;
+
+// Scope of a snapshot: which tunnel, and what else to look at.
+struct SnapshotScope {
+    std::string link;
+    std::vector<IpAddress> endpoints; // look up their paths
+    std::uint32_t mark = 0;           // with this mark, 0 for none
+    std::vector<std::string> sysctls;
+};
+
+class SystemReader {
+  public:
+    virtual ~SystemReader() = default;
+    // Consistent or failed: restarts on NLM_F_DUMP_INTR a bounded number of times.
+    virtual Result<plan::Snapshot> read(const SnapshotScope& scope) = 0;
+    // The device alone (for counters and handshakes).
+    virtual Result<WgDevice> read_device(const std::string& link) = 0;
+};
+
+class Executor {
+  public:
+    virtual ~Executor() = default;
+    // Does one op. The error text carries the kernel's extended ack.
+    virtual void perform(const plan::Op& op, Done done) = 0;
+};
+
+// A profile as found on disk; parsed only when asked for.
+struct StoredProfile {
+    ProfileName name;
+    std::string path;
+    std::string text;                 // wiped by the store's caller after parsing
+    std::vector<std::string> warnings; // e.g. readable by the group
+};
+
+class ProfileStore {
+  public:
+    virtual ~ProfileStore() = default;
+    virtual Result<std::vector<ProfileName>> list() = 0; // sorted; files whose name is no profile name left out
+    // Opens beneath the directory without following links; regular file, owned by root, not writable and not
+    // readable by others, not larger than kMaxProfileBytes; else kUnsafeFile with the reason. kNotFound.
+    virtual Result<StoredProfile> read(const ProfileName& name) = 0;
+};
+
+// Journal of a transaction and the record of a tunnel that is up; both in the runtime directory (they describe
+// kernel state, which a reboot clears as well), mode 0600, never a key in them.
+class Journal {
+  public:
+    virtual ~Journal() = default;
+    // Replaces the tunnel's undo log: before step k is taken, its undo is on disk.
+    virtual Result<void> append_undo(const ProfileName& name, const std::vector<plan::Op>& undo) = 0;
+    virtual Result<void> clear_undo(const ProfileName& name) = 0;
+    // Undo logs left by a crash: per tunnel the ops to run, already in the order to run them (last step first).
+    virtual Result<std::vector<std::pair<ProfileName, std::vector<plan::Op>>>> pending_undo() = 0;
+
+    // Small JSON text the control room defines (mark, backend, original sysctls ...); atomically replaced.
+    virtual Result<void> save_record(const ProfileName& name, const std::string& json) = 0;
+    virtual Result<void> remove_record(const ProfileName& name) = 0;
+    virtual Result<std::vector<std::pair<ProfileName, std::string>>> load_records() = 0;
+};
+
+class Resolver {
+  public:
+    virtual ~Resolver() = default;
+    // All addresses of host:port, IPv4 and IPv6 in getaddrinfo's order; kResolve with the resolver's reason.
+    // Cancelled when the returned handle is destroyed; `done` is then not called.
+    struct Query {
+        virtual ~Query() = default;
+    };
+    using Answer = std::function<void(Result<std::vector<Endpoint>>)>;
+    virtual std::unique_ptr<Query> resolve(const config::EndpointSpec& endpoint, Answer done) = 0;
+};
+
+// What can carry a tunnel on this machine.
+struct BackendReport {
+    bool kernel = false;
+    std::string kernel_reason; // why not, or which module ("in-tree", "wgd kmod 1.1.0")
+    bool userspace = false;
+    std::string userspace_reason; // why not, or the program's path
+};
+
+class BackendProbe {
+  public:
+    virtual ~BackendProbe() = default;
+    virtual BackendReport probe() = 0;
+};
+
+// Changes made by somebody else, from the netlink monitor and from watching datapath processes.
+class WorldObserver {
+  public:
+    virtual ~WorldObserver() = default;
+    virtual void on_world_changed() = 0;                        // addresses, routes or rules: look again
+    virtual void on_link_gone(const std::string& link) = 0;     // a link disappeared
+    virtual void on_datapath_exit(const std::string& link, const std::string& how) = 0; // "killed by signal 9"
+};
+
+class Monitor {
+  public:
+    virtual ~Monitor() = default;
+    virtual void set_observer(WorldObserver* observer) = 0; // null to stop; not owned
+    // Watches the process behind a userspace link; finds it again by its UAPI socket after a restart of wgd.
+    virtual Result<void> watch_datapath(const std::string& link) = 0;
+    virtual void unwatch_datapath(const std::string& link) = 0;
+};
+
+// Time: one-shot timers on the loop.
+class Timers {
+  public:
+    virtual ~Timers() = default;
+    struct Timer {
+        virtual ~Timer() = default; // cancels
+    };
+    virtual std::unique_ptr<Timer> after(Duration delay, std::function<void()> fire) = 0;
+    [[nodiscard]] virtual Instant now() const = 0;
+};
+
+} // namespace wgd::ports
