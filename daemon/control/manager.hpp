@@ -48,7 +48,7 @@ class Manager {
     // What `verb` ("up", "down") would do now; nothing is touched.
     virtual void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) = 0;
     // All findings of a profile's text; an unreadable profile is an error, findings are not.
-    virtual Result<std::vector<config::Diagnostic>> check(const ProfileName& name) = 0;
+    virtual Result<std::vector<Diagnostic>> check(const ProfileName& name) = 0;
     virtual Result<std::vector<ProfileSummary>> list_profiles() = 0;
 
     [[nodiscard]] virtual std::vector<TunnelView> tunnels() = 0; // live: counters freshly read

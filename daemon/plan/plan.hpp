@@ -4,7 +4,9 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,7 +47,7 @@ struct Desired {
 
 // wg-quick(8)'s meaning of a profile (compat.md C5, C6), without its defects. kConflict when something that is
 // not ours is in the way (link name, route, rule table); kUnsupported when nothing of the profile can work here.
-Result<Desired> derive_desired(const config::Profile& profile, const ResolvedEndpoints& endpoints,
+Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints,
                                const Policy& policy, const Snapshot& snapshot);
 // "Nothing of this tunnel": what `down` wants.
 Desired derive_absent(const std::string& link, const Policy& policy);

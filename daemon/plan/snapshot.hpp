@@ -44,6 +44,7 @@ struct Snapshot {
     std::optional<EndpointPath> default_path;              // of the default route, for the MTU rule
     std::map<std::string, std::string> sysctls;            // the keys the planner asked for, those that exist
     std::set<std::uint32_t> marks_in_use;                  // fwmarks of other devices and of our other tunnels
+    std::map<std::string, std::uint32_t> table_names;      // rt_tables (ip-route(8)), for Table = NAME
     bool ipv6_available = true;                            // not disabled (module, sysctl all/default)
 };
 

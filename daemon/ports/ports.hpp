@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/base/secret_text.hpp"
+#include "common/base/time.hpp"
 #include "common/config/profile.hpp"
 #include "common/model/names.hpp"
 #include "daemon/plan/op.hpp"
@@ -48,7 +50,7 @@ class Executor {
 struct StoredProfile {
     ProfileName name;
     std::string path;
-    std::string text;                 // wiped by the store's caller after parsing
+    SecretText text;                   // holds keys; zeroed when it goes
     std::vector<std::string> warnings; // e.g. readable by the group
 };
 
@@ -66,10 +68,13 @@ class ProfileStore {
 class Journal {
   public:
     virtual ~Journal() = default;
-    // Replaces the tunnel's undo log: before step k is taken, its undo is on disk.
+    // Appends the undo of one step to the tunnel's undo log; on disk before this returns, and before the step
+    // is taken. Written with plan::ops_to_json (daemon/plan/op_json.hpp).
     virtual Result<void> append_undo(const ProfileName& name, const std::vector<plan::Op>& undo) = 0;
     virtual Result<void> clear_undo(const ProfileName& name) = 0;
-    // Undo logs left by a crash: per tunnel the ops to run, already in the order to run them (last step first).
+    // Undo logs left by a crash: per tunnel the ops to run, already in the order to run them (last step first,
+    // the ops of one step in the order they were given). A last line cut short by the crash is left out: its
+    // step was never taken.
     virtual Result<std::vector<std::pair<ProfileName, std::vector<plan::Op>>>> pending_undo() = 0;
 
     // Small JSON text the control room defines (mark, backend, original sysctls ...); atomically replaced.
@@ -87,7 +92,7 @@ class Resolver {
         virtual ~Query() = default;
     };
     using Answer = std::function<void(Result<std::vector<Endpoint>>)>;
-    virtual std::unique_ptr<Query> resolve(const config::EndpointSpec& endpoint, Answer done) = 0;
+    virtual std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, Answer done) = 0;
 };
 
 // What can carry a tunnel on this machine.
