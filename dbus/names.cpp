@@ -63,12 +63,10 @@ std::string tunnel_path(const ProfileName& name) {
 
 std::optional<ProfileName> tunnel_of_path(std::string_view path) {
     char* decoded = nullptr;
-    if (sd_bus_path_decode(std::string(path).c_str(), kTunnelPathPrefix, &decoded) <= 0)
-        return std::nullopt;
+    if (sd_bus_path_decode(std::string(path).c_str(), kTunnelPathPrefix, &decoded) <= 0) return std::nullopt;
     auto name = ProfileName::parse(CString(decoded).get());
     // Decoding is lenient: only the form that tunnel_path() writes names a tunnel.
-    if (!name || tunnel_path(*name) != path)
-        return std::nullopt;
+    if (!name || tunnel_path(*name) != path) return std::nullopt;
     return *std::move(name);
 }
 
@@ -78,18 +76,15 @@ std::string peer_path(const ProfileName& name, std::size_t number) {
 
 const char* error_name(ErrorCode code) {
     for (const auto& entry : kErrors)
-        if (entry.code == code)
-            return entry.name;
+        if (entry.code == code) return entry.name;
     return "org.wgd1.Error.Internal";
 }
 
 std::optional<ErrorCode> error_code(std::string_view name) {
     for (const auto& entry : kErrors)
-        if (entry.name == name)
-            return entry.code;
+        if (entry.name == name) return entry.code;
     for (const auto& entry : kForeignErrors)
-        if (entry.name == name)
-            return entry.code;
+        if (entry.name == name) return entry.code;
     return std::nullopt;
 }
 

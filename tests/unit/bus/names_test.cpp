@@ -39,10 +39,11 @@ TEST_CASE("tunnel names become object paths and come back") {
 }
 
 TEST_CASE("a path that names no tunnel gives none") {
-    const auto path = GENERATE(as<std::string>{}, "", "/", "/org/wgd1", "/org/wgd1/tunnel", "/org/wgd1/tunnel/",
-                               "/org/wgd1/tunnel/home/peer/0", "/org/wgd1/tunnel/_", "/org/wgd1/tunnel/_2e_2e",
-                               "/org/wgd1/tunnel/a_2Db", "/org/wgd1/tunnel/home_20x", "/org/other/tunnel/home",
-                               "/org/wgd1/tunnel/abcdefghijklmnop");
+    const auto path =
+        GENERATE(as<std::string>{}, "", "/", "/org/wgd1", "/org/wgd1/tunnel", "/org/wgd1/tunnel/",
+                 "/org/wgd1/tunnel/home/peer/0", "/org/wgd1/tunnel/_", "/org/wgd1/tunnel/_2e_2e",
+                 "/org/wgd1/tunnel/a_2Db", "/org/wgd1/tunnel/home_20x", "/org/other/tunnel/home",
+                 "/org/wgd1/tunnel/abcdefghijklmnop");
     INFO(path);
     CHECK_FALSE(dbus::tunnel_of_path(path));
 }
