@@ -35,14 +35,6 @@ struct EndpointSpec {
     // interface name has to be looked up by a caller who may ask the system.
     [[nodiscard]] std::optional<Endpoint> numeric() const;
 
-    // "host:port", split at the last colon, or "[host]:port"; the forms wg(8) accepts. Ports are 0-65535 in
-    // decimal or one of the names in endpoint_spec.cpp. On failure: kParse, and `column` (from 1) says where.
-    struct ParseError {
-        std::string message;
-        unsigned column = 1;
-    };
-    static std::optional<EndpointSpec> parse(std::string_view text, ParseError& error);
-
     bool operator==(const EndpointSpec&) const = default;
 };
 
@@ -101,7 +93,7 @@ struct Profile {
     std::vector<Hook> pre_down;
     std::vector<Hook> post_down;
     bool save_config = false;
-    std::vector<ProfilePeer> peers; // in the order written; no public key twice
+    std::vector<ProfilePeer> peers; // in the order written; a profile lists no key twice
 
     // A second owner of the same values, keys included; spelled out so that it can be found by reading.
     [[nodiscard]] Profile clone() const;
