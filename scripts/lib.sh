@@ -5,7 +5,7 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-BUILD=$ROOT/build/release
+BUILD=${WGD_BUILD:-$ROOT/build/release}
 
 # Colours only for a person: a terminal, and no NO_COLOR (no-color.org).
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
@@ -43,7 +43,6 @@ install_packages() { # SECTION...
         return 0
     fi
     for package in $(packages_of "$@"); do
-        # shellcheck disable=SC2016  # dpkg-query expands it
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
     if [ ${#missing[@]} = 0 ]; then
