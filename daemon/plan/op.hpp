@@ -20,6 +20,8 @@
 
 namespace wgd::plan {
 
+inline constexpr std::uint32_t kMainTable = 254; // RT_TABLE_MAIN
+
 enum class Backend : std::uint8_t { kKernel, kUserspace };
 std::string_view to_string(Backend backend); // "kernel", "userspace"
 
@@ -42,11 +44,15 @@ struct Rule {
 struct Route {
     IpPrefix destination; // host bits cleared
     std::string link;
-    std::uint32_t table = 254; // RT_TABLE_MAIN
+    std::uint32_t table = kMainTable;
     std::uint8_t protocol = 0; // kRouteProtocol on ours
     std::uint32_t metric = 0;  // 0: the kernel's default (IPv6: 1024)
 
     bool operator==(const Route&) const = default;
+    // The metric the kernel will show: IPv6 turns 0 into 1024 (IP6_RT_PRIO_USER).
+    [[nodiscard]] std::uint32_t effective_metric() const {
+        return metric == 0 && destination.family() == Family::kIpv6 ? 1024 : metric;
+    }
 };
 
 struct CreateLink {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -20,39 +21,68 @@ namespace wgd::plan {
 // Host names of a profile resolved outside the planner; a peer without an entry has no endpoint yet.
 using ResolvedEndpoints = std::map<PublicKey, Endpoint>;
 
-// What an administrator decided in wgd.toml for this tunnel, and what the machine offers.
+// Lets replies to marked packets pass the reverse path filter (ip-sysctl.rst); needed by an IPv4 full tunnel.
+inline constexpr std::string_view kSrcValidMark = "net/ipv4/conf/all/src_valid_mark";
+
+// What an administrator decided in wgd.toml for this tunnel, what the machine offers, and what our own records
+// say belongs to this tunnel (kept over a restart of the daemon).
 struct Policy {
-    Backend backend = Backend::kKernel; // already chosen: daemon/control/backend_choice
-    // What our own records say belongs to this tunnel (kept over restart): its mark, and the values that sysctls
-    // had before the first tunnel changed them.
+    Backend backend = Backend::kKernel; // already chosen: control/backend_choice
     std::optional<std::uint32_t> owned_mark;
-    std::map<std::string, std::string> original_sysctls;
-    std::set<std::string> sysctls_shared; // keys that another tunnel of ours still needs
+    std::vector<Rule> owned_rules;                       // with their priorities
+    std::map<std::string, std::string> original_sysctls; // values before the first tunnel of ours changed them
+    std::set<std::string> sysctls_shared;                // keys that another tunnel of ours still needs
+    std::map<PublicKey, Endpoint> applied_endpoints;     // what we last gave a peer, not where it roamed to
 };
 
-// Everything a tunnel wants to be true. Absent link: the tunnel is to be gone (down).
+struct DesiredPeer {
+    PublicKey public_key;
+    PresharedKey preshared_key;       // zero: none
+    std::optional<Endpoint> endpoint; // absent: leave it alone
+    bool endpoint_changed = false;    // replace even an endpoint the peer roamed to
+    std::uint16_t persistent_keepalive = 0;
+    std::vector<IpPrefix> allowed_ips; // host bits cleared, ascending; each belongs to one peer only
+};
+
+// Absent values are not ours to say: a hook may have set the key, the kernel picks the port.
+struct DesiredDevice {
+    std::optional<PrivateKey> private_key;
+    std::optional<std::uint16_t> listen_port;
+    std::optional<std::uint32_t> fwmark; // 0: off
+    std::vector<DesiredPeer> peers;      // in file order
+};
+
+// Everything a tunnel wants to be true. Not present: the tunnel is to be gone (down).
 struct Desired {
     bool present = true;
     std::string link;
     std::string alias;
     Backend backend = Backend::kKernel;
-    std::shared_ptr<const WgDevice> device; // private key, port, mark, peers with endpoint and allowed IPs
-    std::vector<IpPrefix> addresses;        // in file order
+    std::shared_ptr<const DesiredDevice> device;
+    std::vector<IpPrefix> addresses; // in file order
     std::uint32_t mtu = 0;
-    std::vector<Rule> rules;
+    std::vector<Rule> rules;   // with priorities
     std::vector<Route> routes; // longest prefix first
     std::map<std::string, std::string> sysctls;
     std::vector<std::string> warnings;
+
+    std::optional<std::uint32_t> mark; // fwmark == table of a full tunnel
+    std::vector<Rule> owned_rules;     // from the policy: ours even where we no longer want them
+    // Looking again after an apply: a peer that has already roamed is no difference.
+    bool ignore_endpoints = false;
 };
 
-// wg-quick(8)'s meaning of a profile (compat.md C5, C6), without its defects. kConflict when something that is
-// not ours is in the way (link name, route, rule table); kUnsupported when nothing of the profile can work here.
+// wg-quick(8)'s meaning of a profile (compat.md C5, C6), without its defects. kConflict when the link's name
+// is taken by something that is not ours; kUnsupported when nothing of the profile can work here;
+// kInvalidArgument for a routing table that does not exist.
 Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints,
                                const Policy& policy, const Snapshot& snapshot);
 // "Nothing of this tunnel": what `down` wants.
-Desired derive_absent(const std::string& link, const Policy& policy);
+Desired derive_absent(const ProfileName& name, const Policy& policy);
 
-// The steps that turn the snapshot into the desired state; empty iff converged. kConflict as above.
+// The steps that turn the snapshot into the desired state; empty iff converged. New things come before old ones
+// go, so that a reload of a full tunnel never sends a packet in clear. kConflict when a route that is not ours
+// is in the way.
 Result<Plan> diff(const Desired& desired, const Snapshot& snapshot);
 
 // First N >= kFirstAutoMark such that no rule, route table or device of the snapshot uses N, as fwmark or as

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// What a profile wants to be true on this system. The story follows wg-quick's `up` (compat.md C5), but ends in a
+// value instead of commands.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "common/model/limits.hpp"
+#include "common/model/marks.hpp"
+#include "daemon/plan/mtu.hpp"
+#include "daemon/plan/plan.hpp"
+#include "daemon/plan/routing.hpp"
+
+namespace wgd::plan {
+namespace {
+
+bool is_ipv6(const IpPrefix& prefix) { return prefix.family() == Family::kIpv6; }
+
+std::string link_conflict(const Link& link) {
+    return "a link named '" + link.name + "' exists already and is not ours (" +
+           (link.kind.empty() ? std::string("a physical device") : "kind " + link.kind) + "); it is left alone";
+}
+
+const WgPeer* find_peer(const std::optional<WgDevice>& device, const PublicKey& key) {
+    if (!device) return nullptr;
+    for (const WgPeer& peer : device->peers)
+        if (peer.public_key == key) return &peer;
+    return nullptr;
+}
+
+// Allowed IPs after all additions and removals of a peer's lines, without regard to other peers.
+std::vector<IpPrefix> listed_ips(const ProfilePeer& peer, const std::optional<WgDevice>& device) {
+    std::vector<IpPrefix> listed;
+    std::unordered_set<IpPrefix> present;
+    const auto add = [&](const IpPrefix& prefix) {
+        if (present.insert(prefix).second) listed.push_back(prefix);
+    };
+    // wg(8): items with a sign change what the running peer has.
+    if (!peer.replace_allowed_ips)
+        if (const WgPeer* running = find_peer(device, peer.public_key))
+            std::for_each(running->allowed_ips.begin(), running->allowed_ips.end(), add);
+    for (const AllowedIpDelta& item : peer.allowed_ips) {
+        const IpPrefix prefix = item.prefix.network();
+        if (!item.remove) {
+            add(prefix);
+        } else if (present.erase(prefix) != 0) {
+            listed.erase(std::find(listed.begin(), listed.end(), prefix));
+        }
+    }
+    return listed;
+}
+
+class Derivation {
+  public:
+    Derivation(const Profile& profile, const ResolvedEndpoints& endpoints, const Policy& policy,
+               const Snapshot& snapshot)
+        : profile_(profile)
+        , endpoints_(endpoints)
+        , policy_(policy)
+        , snapshot_(snapshot) {}
+
+    Result<Desired> run() {
+        want_.link = profile_.name.str();
+        want_.alias = std::string(kLinkAliasPrefix) + profile_.name.str();
+        want_.backend = policy_.backend;
+        want_.owned_rules = policy_.owned_rules;
+        WGD_TRY(link_is_free_or_ours());
+        if (exists_ && snapshot_.device_backend) want_.backend = *snapshot_.device_backend;
+        if (exists_ && !policy_.owned_mark) policy_.owned_mark = mark_of_device(snapshot_);
+        choose_families();
+        WGD_TRY(take_addresses());
+        const std::vector<IpPrefix> prefixes = take_peers();
+        take_mtu(prefixes);
+        WGD_TRY(take_routing(prefixes));
+        take_interface();
+        want_.device = std::make_shared<const DesiredDevice>(std::move(device_));
+        return std::move(want_);
+    }
+
+  private:
+    Result<void> link_is_free_or_ours() {
+        const auto link = snapshot_.links.find(want_.link);
+        if (link == snapshot_.links.end()) return {};
+        if (link->second.alias != want_.alias) return fail(ErrorCode::kConflict, link_conflict(link->second));
+        exists_ = true;
+        return {};
+    }
+
+    void choose_families() {
+        const bool asks = std::any_of(profile_.addresses.begin(), profile_.addresses.end(), is_ipv6) ||
+                          std::any_of(profile_.peers.begin(), profile_.peers.end(), [](const ProfilePeer& peer) {
+                              return std::any_of(peer.allowed_ips.begin(), peer.allowed_ips.end(),
+                                                 [](const AllowedIpDelta& ip) { return is_ipv6(ip.prefix); });
+                          });
+        if (!asks) return;
+        if (!snapshot_.ipv6_available) {
+            want_.warnings.push_back("IPv6 is disabled on this system: the tunnel's IPv6 addresses and routes are left out");
+        } else if (profile_.mtu && *profile_.mtu < kMinIpv6Mtu) {
+            // The kernel turns IPv6 off on a link with less (RFC 8200 section 5) and refuses its addresses.
+            want_.warnings.push_back("MTU = " + std::to_string(*profile_.mtu) + " is less than the 1280 that IPv6 needs: "
+                                     "the tunnel's IPv6 addresses and routes are left out");
+        } else {
+            ipv6_ = true;
+        }
+    }
+
+    Result<void> take_addresses() {
+        for (const IpPrefix& address : profile_.addresses) {
+            if (is_ipv6(address) && !ipv6_) continue;
+            if (std::find(want_.addresses.begin(), want_.addresses.end(), address) == want_.addresses.end())
+                want_.addresses.push_back(address);
+        }
+        if (want_.addresses.empty() && !profile_.addresses.empty())
+            return fail(ErrorCode::kUnsupported,
+                        "the profile has IPv6 addresses only, and IPv6 cannot be used: " + want_.warnings.back());
+        return {};
+    }
+
+    // Fills the device's peers; returns all their allowed IPs that can be routed here, each once.
+    std::vector<IpPrefix> take_peers() {
+        const PublicKey own = profile_.private_key && !profile_.private_key->is_zero()
+                                  ? derive_public_key(*profile_.private_key)
+                                  : PublicKey{};
+        std::unordered_map<IpPrefix, std::size_t> owner; // -> index in device_.peers
+        for (const ProfilePeer& peer : profile_.peers) {
+            // The protocol cannot talk to itself: the kernel drops such a peer without a word.
+            if (!own.is_zero() && peer.public_key == own) {
+                want_.warnings.push_back("peer " + peer.public_key.to_base64() + " has this tunnel's own key and is left out");
+                continue;
+            }
+            DesiredPeer& desired = device_.peers.emplace_back();
+            desired.public_key = peer.public_key;
+            if (peer.preshared_key) desired.preshared_key = peer.preshared_key->clone();
+            desired.persistent_keepalive = peer.persistent_keepalive.value_or(0);
+            take_endpoint(desired);
+            for (const IpPrefix& prefix : listed_ips(peer, snapshot_.device)) {
+                const auto [entry, first] = owner.emplace(prefix, device_.peers.size() - 1);
+                if (!first) { // the last one who asks has it, as in the kernel
+                    want_.warnings.push_back(prefix.to_string() + " is in the AllowedIPs of two peers; " +
+                                             peer.public_key.to_base64() + " has it");
+                    entry->second = device_.peers.size() - 1;
+                }
+            }
+        }
+        std::vector<IpPrefix> routable;
+        routable.reserve(owner.size());
+        for (const auto& [prefix, index] : owner) {
+            device_.peers[index].allowed_ips.push_back(prefix);
+            if (!is_ipv6(prefix) || ipv6_) routable.push_back(prefix);
+        }
+        for (DesiredPeer& peer : device_.peers)
+            std::sort(peer.allowed_ips.begin(), peer.allowed_ips.end());
+        return routable;
+    }
+
+    void take_endpoint(DesiredPeer& peer) {
+        const auto resolved = endpoints_.find(peer.public_key);
+        if (resolved == endpoints_.end()) return;
+        peer.endpoint = resolved->second;
+        const auto applied = policy_.applied_endpoints.find(peer.public_key);
+        peer.endpoint_changed = applied != policy_.applied_endpoints.end() && applied->second != resolved->second;
+    }
+
+    void take_mtu(const std::vector<IpPrefix>& prefixes) {
+        if (profile_.mtu) {
+            want_.mtu = *profile_.mtu;
+            return;
+        }
+        const bool carries_ipv6 = std::any_of(want_.addresses.begin(), want_.addresses.end(), is_ipv6) ||
+                                  std::any_of(prefixes.begin(), prefixes.end(), is_ipv6);
+        want_.mtu = derive_mtu(snapshot_, want_.link, carries_ipv6, want_.warnings);
+    }
+
+    Result<void> take_routing(const std::vector<IpPrefix>& prefixes) {
+        auto routing = derive_routing(want_.link, profile_.table, prefixes, want_.addresses, profile_.fwmark,
+                                      policy_, snapshot_);
+        WGD_TRY(routing);
+        want_.routes = std::move(routing->routes);
+        want_.rules = std::move(routing->rules);
+        want_.mark = routing->mark;
+        const bool marks_ipv4 = std::any_of(want_.rules.begin(), want_.rules.end(),
+                                            [](const Rule& rule) { return rule.family == Family::kIpv4; });
+        if (marks_ipv4) want_.sysctls.emplace(kSrcValidMark, "1");
+        // No longer a full tunnel after a reload: what was changed for it goes back.
+        for (const auto& [key, value] : policy_.original_sysctls)
+            if (policy_.sysctls_shared.count(key) == 0) want_.sysctls.emplace(key, value);
+        return {};
+    }
+
+    void take_interface() {
+        if (profile_.private_key) device_.private_key = profile_.private_key->clone();
+        if (profile_.listen_port.value_or(0) != 0) device_.listen_port = profile_.listen_port;
+        // An automatic mark that is no longer needed goes; a mark that a hook set, nobody else's business, stays.
+        if (want_.mark) device_.fwmark = want_.mark;
+        else if (profile_.fwmark) device_.fwmark = profile_.fwmark;
+        else if (policy_.owned_mark) device_.fwmark = 0;
+    }
+
+    const Profile& profile_;
+    const ResolvedEndpoints& endpoints_;
+    Policy policy_;
+    const Snapshot& snapshot_;
+    bool exists_ = false;
+    bool ipv6_ = false;
+    DesiredDevice device_;
+    Desired want_;
+};
+
+} // namespace
+
+Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints, const Policy& policy,
+                               const Snapshot& snapshot) {
+    return Derivation(profile, endpoints, policy, snapshot).run();
+}
+
+Desired derive_absent(const ProfileName& name, const Policy& policy) {
+    Desired want;
+    want.present = false;
+    want.link = name.str();
+    want.alias = std::string(kLinkAliasPrefix) + name.str();
+    want.backend = policy.backend;
+    want.mark = policy.owned_mark;
+    want.owned_rules = policy.owned_rules;
+    for (const auto& [key, value] : policy.original_sysctls)
+        if (policy.sysctls_shared.count(key) == 0) want.sysctls.emplace(key, value);
+    return want;
+}
+
+} // namespace wgd::plan

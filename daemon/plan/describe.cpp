@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Ops as the commands an administrator would type. Shown by `wgctl plan`, logged, and named in errors.
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "daemon/plan/op.hpp"
+
+namespace wgd::plan {
+namespace {
+
+constexpr std::size_t kPeersShown = 32; // a line is for reading; ten thousand peers are not
+
+std::string_view family_flag(Family family) { return family == Family::kIpv4 ? "-4" : "-6"; }
+
+std::string table_name(std::uint32_t table) { return table == kMainTable ? "main" : std::to_string(table); }
+
+std::string rule_text(const Rule& rule) {
+    std::string text;
+    if (rule.invert) text += " not";
+    if (rule.fwmark) text += fmt::format(" fwmark {:#x}", *rule.fwmark);
+    text += " table " + table_name(rule.table);
+    if (rule.suppress_prefixlength) text += fmt::format(" suppress_prefixlength {}", *rule.suppress_prefixlength);
+    if (rule.priority) text += fmt::format(" priority {}", *rule.priority);
+    if (rule.protocol != 0) text += fmt::format(" protocol {}", rule.protocol);
+    return text;
+}
+
+std::string route_text(const Route& route) {
+    std::string text = fmt::format("{} dev {}",
+                                   route.destination.is_default() ? "default" : route.destination.to_string(),
+                                   route.link);
+    if (route.table != kMainTable) text += fmt::format(" table {}", route.table);
+    if (route.metric != 0) text += fmt::format(" metric {}", route.metric);
+    if (route.protocol != 0) text += fmt::format(" proto {}", route.protocol);
+    return text;
+}
+
+std::string peer_text(const PeerDelta& peer) {
+    std::string text = " peer " + peer.public_key.to_base64();
+    if (peer.remove) return text + " remove";
+    if (peer.preshared_key) text += peer.preshared_key->is_zero() ? " preshared-key /dev/null" : " preshared-key (hidden)";
+    if (peer.endpoint) text += " endpoint " + peer.endpoint->to_string();
+    if (peer.persistent_keepalive)
+        text += *peer.persistent_keepalive == 0 ? std::string(" persistent-keepalive off")
+                                                : fmt::format(" persistent-keepalive {}", *peer.persistent_keepalive);
+    if (peer.replace_allowed_ips || !peer.allowed_ips.empty()) {
+        text += " allowed-ips ";
+        std::string_view separator;
+        for (const AllowedIpDelta& ip : peer.allowed_ips) {
+            text += separator;
+            // wg(8): an item with a sign changes the list instead of replacing it.
+            if (ip.remove) text += '-';
+            else if (!peer.replace_allowed_ips) text += '+';
+            text += ip.prefix.to_string();
+            separator = ",";
+        }
+        if (peer.allowed_ips.empty()) text += "\"\"";
+    }
+    return text;
+}
+
+// sysctl(8) separates with dots; a dot in a component (an interface's name) becomes a slash.
+std::string sysctl_name(std::string key) {
+    for (char& c : key)
+        c = c == '/' ? '.' : c == '.' ? '/' : c;
+    return key;
+}
+
+struct Describe {
+    std::string operator()(const CreateLink& op) const {
+        if (op.backend == Backend::kUserspace) return "wgd-datapath " + op.name;
+        return fmt::format("ip link add dev {} type wireguard", op.name);
+    }
+    std::string operator()(const DeleteLink& op) const { return "ip link delete dev " + op.name; }
+    std::string operator()(const ConfigureDevice& op) const {
+        std::string text = "wg set " + op.link;
+        if (!op.delta) return text;
+        const DeviceDelta& delta = *op.delta;
+        if (delta.private_key) text += delta.private_key->is_zero() ? " private-key /dev/null" : " private-key (hidden)";
+        if (delta.listen_port) text += fmt::format(" listen-port {}", *delta.listen_port);
+        if (delta.fwmark) text += *delta.fwmark == 0 ? std::string(" fwmark off") : fmt::format(" fwmark {:#x}", *delta.fwmark);
+        if (delta.replace_peers) text += " (all other peers removed)";
+        const std::size_t shown = std::min(delta.peers.size(), kPeersShown);
+        for (std::size_t i = 0; i < shown; ++i)
+            text += peer_text(delta.peers[i]);
+        if (shown < delta.peers.size()) text += fmt::format(" (and {} more peers)", delta.peers.size() - shown);
+        return text;
+    }
+    std::string operator()(const AddAddress& op) const {
+        return fmt::format("ip {} address add {} dev {}", family_flag(op.address.family()), op.address.to_string(), op.link);
+    }
+    std::string operator()(const RemoveAddress& op) const {
+        return fmt::format("ip {} address delete {} dev {}", family_flag(op.address.family()), op.address.to_string(), op.link);
+    }
+    std::string operator()(const SetMtu& op) const { return fmt::format("ip link set dev {} mtu {}", op.link, op.mtu); }
+    std::string operator()(const SetLinkUp& op) const {
+        return fmt::format("ip link set dev {} {}", op.link, op.up ? "up" : "down");
+    }
+    std::string operator()(const AddRule& op) const {
+        return fmt::format("ip {} rule add{}", family_flag(op.rule.family), rule_text(op.rule));
+    }
+    std::string operator()(const RemoveRule& op) const {
+        return fmt::format("ip {} rule delete{}", family_flag(op.rule.family), rule_text(op.rule));
+    }
+    std::string operator()(const AddRoute& op) const {
+        return fmt::format("ip {} route add {}", family_flag(op.route.destination.family()), route_text(op.route));
+    }
+    std::string operator()(const RemoveRoute& op) const {
+        return fmt::format("ip {} route delete {}", family_flag(op.route.destination.family()), route_text(op.route));
+    }
+    std::string operator()(const SetSysctl& op) const {
+        return fmt::format("sysctl -w {}={}", sysctl_name(op.key), op.value);
+    }
+};
+
+} // namespace
+
+std::string describe(const Op& op) { return std::visit(Describe{}, op); }
+
+} // namespace wgd::plan

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/plan/device_change.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace wgd::plan {
+namespace {
+
+void add_all(PeerDelta& delta, const std::vector<IpPrefix>& prefixes) {
+    delta.replace_allowed_ips = true;
+    delta.allowed_ips.reserve(prefixes.size());
+    for (const IpPrefix& prefix : prefixes)
+        delta.allowed_ips.push_back({prefix, false});
+}
+
+PeerDelta whole_peer(const DesiredPeer& peer) {
+    PeerDelta delta;
+    delta.public_key = peer.public_key;
+    if (!peer.preshared_key.is_zero()) delta.preshared_key = peer.preshared_key.clone();
+    delta.endpoint = peer.endpoint;
+    if (peer.persistent_keepalive != 0) delta.persistent_keepalive = peer.persistent_keepalive;
+    add_all(delta, peer.allowed_ips);
+    return delta;
+}
+
+// As it was, whatever became of it: every value is stated, also the ones that mean "none".
+PeerDelta restore_peer(const WgPeer& peer) {
+    PeerDelta delta;
+    delta.public_key = peer.public_key;
+    delta.preshared_key = peer.preshared_key.clone();
+    delta.endpoint = peer.endpoint;
+    delta.persistent_keepalive = peer.persistent_keepalive;
+    add_all(delta, peer.allowed_ips);
+    return delta;
+}
+
+PeerDelta removal(const PublicKey& key) {
+    PeerDelta delta;
+    delta.public_key = key;
+    delta.remove = true;
+    return delta;
+}
+
+using Owners = std::unordered_map<IpPrefix, PublicKey>;
+
+Owners owners_of(const DesiredDevice& device) {
+    Owners owners;
+    for (const DesiredPeer& peer : device.peers)
+        for (const IpPrefix& prefix : peer.allowed_ips)
+            owners.insert_or_assign(prefix, peer.public_key);
+    return owners;
+}
+
+struct AllowedIpChange {
+    std::vector<IpPrefix> added;
+    bool dropped = false; // some prefix goes, and no other peer takes it
+    bool lost = false;    // some prefix goes to another peer
+};
+
+AllowedIpChange compare(const DesiredPeer& want, const WgPeer& have, const Owners& owners) {
+    AllowedIpChange change;
+    const std::unordered_set<IpPrefix> before(have.allowed_ips.begin(), have.allowed_ips.end());
+    std::size_t kept = 0;
+    for (const IpPrefix& prefix : want.allowed_ips) {
+        if (before.count(prefix) != 0) ++kept;
+        else change.added.push_back(prefix);
+    }
+    if (kept == before.size()) return change;
+    const std::unordered_set<IpPrefix> after(want.allowed_ips.begin(), want.allowed_ips.end());
+    for (const IpPrefix& prefix : have.allowed_ips) {
+        if (after.count(prefix) != 0) continue;
+        if (owners.count(prefix) != 0) change.lost = true;
+        else change.dropped = true;
+    }
+    return change;
+}
+
+} // namespace
+
+DeviceDelta whole_device(const DesiredDevice& device) {
+    DeviceDelta delta;
+    if (device.private_key) delta.private_key = device.private_key->clone();
+    delta.listen_port = device.listen_port;
+    if (device.fwmark.value_or(0) != 0) delta.fwmark = device.fwmark;
+    for (const DesiredPeer& peer : device.peers)
+        delta.peers.push_back(whole_peer(peer));
+    return delta;
+}
+
+DeviceDelta whole_device(const WgDevice& device) {
+    DeviceDelta delta;
+    if (!device.private_key.is_zero()) delta.private_key = device.private_key.clone();
+    if (device.listen_port != 0) delta.listen_port = device.listen_port;
+    delta.fwmark = device.fwmark;
+    delta.replace_peers = true;
+    for (const WgPeer& peer : device.peers)
+        delta.peers.push_back(restore_peer(peer));
+    return delta;
+}
+
+DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool ignore_endpoints) {
+    DeviceChange change;
+    if (want.private_key && !(*want.private_key == have.private_key)) {
+        change.apply.private_key = want.private_key->clone();
+        change.undo.private_key = have.private_key.clone();
+    }
+    if (want.listen_port && *want.listen_port != have.listen_port) {
+        change.apply.listen_port = want.listen_port;
+        change.undo.listen_port = have.listen_port;
+    }
+    if (want.fwmark && *want.fwmark != have.fwmark) {
+        change.apply.fwmark = want.fwmark;
+        change.undo.fwmark = have.fwmark;
+    }
+
+    std::unordered_map<PublicKey, const WgPeer*> before;
+    for (const WgPeer& peer : have.peers)
+        before.emplace(peer.public_key, &peer);
+    std::unordered_set<PublicKey> wanted;
+    for (const DesiredPeer& peer : want.peers)
+        wanted.insert(peer.public_key);
+    const Owners owners = owners_of(want);
+
+    std::vector<PeerDelta> restored;
+    // Peers that go make room first: their allowed IPs and, in the undo, come back last.
+    for (const WgPeer& peer : have.peers) {
+        if (wanted.count(peer.public_key) != 0) continue;
+        change.apply.peers.push_back(removal(peer.public_key));
+        restored.push_back(restore_peer(peer));
+    }
+    for (const DesiredPeer& peer : want.peers) {
+        const auto found = before.find(peer.public_key);
+        if (found == before.end()) {
+            change.apply.peers.push_back(whole_peer(peer));
+            change.undo.peers.push_back(removal(peer.public_key));
+            continue;
+        }
+        const WgPeer& old = *found->second;
+        PeerDelta delta;
+        delta.public_key = peer.public_key;
+        delta.update_only = true;
+        bool changed = false;
+        if (!(peer.preshared_key == old.preshared_key)) {
+            delta.preshared_key = peer.preshared_key.clone();
+            changed = true;
+        }
+        if (peer.persistent_keepalive != old.persistent_keepalive) {
+            delta.persistent_keepalive = peer.persistent_keepalive;
+            changed = true;
+        }
+        // Where a peer roamed to is newer than what a file says; it is replaced only when the file changed.
+        if (!ignore_endpoints && peer.endpoint && peer.endpoint != old.endpoint &&
+            (!old.endpoint || peer.endpoint_changed)) {
+            delta.endpoint = peer.endpoint;
+            changed = true;
+        }
+        AllowedIpChange ips = compare(peer, old, owners);
+        if (ips.dropped) {
+            // Removing one prefix needs a recent kernel (WGALLOWEDIP_F_REMOVE_ME); a new list works everywhere.
+            add_all(delta, peer.allowed_ips);
+            changed = true;
+        } else if (!ips.added.empty()) {
+            for (const IpPrefix& prefix : ips.added)
+                delta.allowed_ips.push_back({prefix, false});
+            changed = true;
+        }
+        if (changed) change.apply.peers.push_back(std::move(delta));
+        if (changed || ips.lost) restored.push_back(restore_peer(old));
+    }
+    std::move(restored.begin(), restored.end(), std::back_inserter(change.undo.peers));
+    return change;
+}
+
+} // namespace wgd::plan
