@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a profile wants to be true on this system. The story follows wg-quick's `up` (compat.md C5), but ends in a
-// value instead of commands.
+// What a profile wants to be true on this system. The story follows wg-quick's `up` (compat.md C5), but ends
+// in a value instead of commands.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -14,11 +14,14 @@
 namespace wgd::plan {
 namespace {
 
-bool is_ipv6(const IpPrefix& prefix) { return prefix.family() == Family::kIpv6; }
+bool is_ipv6(const IpPrefix& prefix) {
+    return prefix.family() == Family::kIpv6;
+}
 
 std::string link_conflict(const Link& link) {
     return "a link named '" + link.name + "' exists already and is not ours (" +
-           (link.kind.empty() ? std::string("a physical device") : "kind " + link.kind) + "); it is left alone";
+           (link.kind.empty() ? std::string("a physical device") : "kind " + link.kind) +
+           "); it is left alone";
 }
 
 const WgPeer* find_peer(const std::optional<WgDevice>& device, const PublicKey& key) {
@@ -87,17 +90,20 @@ class Derivation {
     }
 
     void choose_families() {
-        const bool asks = std::any_of(profile_.addresses.begin(), profile_.addresses.end(), is_ipv6) ||
-                          std::any_of(profile_.peers.begin(), profile_.peers.end(), [](const ProfilePeer& peer) {
-                              return std::any_of(peer.allowed_ips.begin(), peer.allowed_ips.end(),
-                                                 [](const AllowedIpDelta& ip) { return is_ipv6(ip.prefix); });
-                          });
+        const bool asks =
+            std::any_of(profile_.addresses.begin(), profile_.addresses.end(), is_ipv6) ||
+            std::any_of(profile_.peers.begin(), profile_.peers.end(), [](const ProfilePeer& peer) {
+                return std::any_of(peer.allowed_ips.begin(), peer.allowed_ips.end(),
+                                   [](const AllowedIpDelta& ip) { return is_ipv6(ip.prefix); });
+            });
         if (!asks) return;
         if (!snapshot_.ipv6_available) {
-            want_.warnings.push_back("IPv6 is disabled on this system: the tunnel's IPv6 addresses and routes are left out");
+            want_.warnings.push_back(
+                "IPv6 is disabled on this system: the tunnel's IPv6 addresses and routes are left out");
         } else if (profile_.mtu && *profile_.mtu < kMinIpv6Mtu) {
             // The kernel turns IPv6 off on a link with less (RFC 8200 section 5) and refuses its addresses.
-            want_.warnings.push_back("MTU = " + std::to_string(*profile_.mtu) + " is less than the 1280 that IPv6 needs: "
+            want_.warnings.push_back("MTU = " + std::to_string(*profile_.mtu) +
+                                     " is less than the 1280 that IPv6 needs: "
                                      "the tunnel's IPv6 addresses and routes are left out");
         } else {
             ipv6_ = true;
@@ -112,7 +118,8 @@ class Derivation {
         }
         if (want_.addresses.empty() && !profile_.addresses.empty())
             return fail(ErrorCode::kUnsupported,
-                        "the profile has IPv6 addresses only, and IPv6 cannot be used: " + want_.warnings.back());
+                        "the profile has IPv6 addresses only, and IPv6 cannot be used: " +
+                            want_.warnings.back());
         return {};
     }
 
@@ -125,7 +132,8 @@ class Derivation {
         for (const ProfilePeer& peer : profile_.peers) {
             // The protocol cannot talk to itself: the kernel drops such a peer without a word.
             if (!own.is_zero() && peer.public_key == own) {
-                want_.warnings.push_back("peer " + peer.public_key.to_base64() + " has this tunnel's own key and is left out");
+                want_.warnings.push_back("peer " + peer.public_key.to_base64() +
+                                         " has this tunnel's own key and is left out");
                 continue;
             }
             DesiredPeer& desired = device_.peers.emplace_back();
@@ -158,7 +166,8 @@ class Derivation {
         if (resolved == endpoints_.end()) return;
         peer.endpoint = resolved->second;
         const auto applied = policy_.applied_endpoints.find(peer.public_key);
-        peer.endpoint_changed = applied != policy_.applied_endpoints.end() && applied->second != resolved->second;
+        peer.endpoint_changed =
+            applied != policy_.applied_endpoints.end() && applied->second != resolved->second;
     }
 
     void take_mtu(const std::vector<IpPrefix>& prefixes) {
@@ -190,10 +199,14 @@ class Derivation {
     void take_interface() {
         if (profile_.private_key) device_.private_key = profile_.private_key->clone();
         if (profile_.listen_port.value_or(0) != 0) device_.listen_port = profile_.listen_port;
-        // An automatic mark that is no longer needed goes; a mark that a hook set, nobody else's business, stays.
-        if (want_.mark) device_.fwmark = want_.mark;
-        else if (profile_.fwmark) device_.fwmark = profile_.fwmark;
-        else if (policy_.owned_mark) device_.fwmark = 0;
+        // An automatic mark that is no longer needed goes; a mark that a hook set, nobody else's business,
+        // stays.
+        if (want_.mark)
+            device_.fwmark = want_.mark;
+        else if (profile_.fwmark)
+            device_.fwmark = profile_.fwmark;
+        else if (policy_.owned_mark)
+            device_.fwmark = 0;
     }
 
     const Profile& profile_;
@@ -208,8 +221,8 @@ class Derivation {
 
 } // namespace
 
-Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints, const Policy& policy,
-                               const Snapshot& snapshot) {
+Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints,
+                               const Policy& policy, const Snapshot& snapshot) {
     return Derivation(profile, endpoints, policy, snapshot).run();
 }
 

@@ -10,25 +10,29 @@ namespace {
 
 constexpr std::size_t kPeersShown = 32; // a line is for reading; ten thousand peers are not
 
-std::string_view family_flag(Family family) { return family == Family::kIpv4 ? "-4" : "-6"; }
+std::string_view family_flag(Family family) {
+    return family == Family::kIpv4 ? "-4" : "-6";
+}
 
-std::string table_name(std::uint32_t table) { return table == kMainTable ? "main" : std::to_string(table); }
+std::string table_name(std::uint32_t table) {
+    return table == kMainTable ? "main" : std::to_string(table);
+}
 
 std::string rule_text(const Rule& rule) {
     std::string text;
     if (rule.invert) text += " not";
     if (rule.fwmark) text += fmt::format(" fwmark {:#x}", *rule.fwmark);
     text += " table " + table_name(rule.table);
-    if (rule.suppress_prefixlength) text += fmt::format(" suppress_prefixlength {}", *rule.suppress_prefixlength);
+    if (rule.suppress_prefixlength)
+        text += fmt::format(" suppress_prefixlength {}", *rule.suppress_prefixlength);
     if (rule.priority) text += fmt::format(" priority {}", *rule.priority);
     if (rule.protocol != 0) text += fmt::format(" protocol {}", rule.protocol);
     return text;
 }
 
 std::string route_text(const Route& route) {
-    std::string text = fmt::format("{} dev {}",
-                                   route.destination.is_default() ? "default" : route.destination.to_string(),
-                                   route.link);
+    std::string text = fmt::format(
+        "{} dev {}", route.destination.is_default() ? "default" : route.destination.to_string(), route.link);
     if (route.table != kMainTable) text += fmt::format(" table {}", route.table);
     if (route.metric != 0) text += fmt::format(" metric {}", route.metric);
     if (route.protocol != 0) text += fmt::format(" proto {}", route.protocol);
@@ -38,19 +42,23 @@ std::string route_text(const Route& route) {
 std::string peer_text(const PeerDelta& peer) {
     std::string text = " peer " + peer.public_key.to_base64();
     if (peer.remove) return text + " remove";
-    if (peer.preshared_key) text += peer.preshared_key->is_zero() ? " preshared-key /dev/null" : " preshared-key (hidden)";
+    if (peer.preshared_key)
+        text += peer.preshared_key->is_zero() ? " preshared-key /dev/null" : " preshared-key (hidden)";
     if (peer.endpoint) text += " endpoint " + peer.endpoint->to_string();
     if (peer.persistent_keepalive)
-        text += *peer.persistent_keepalive == 0 ? std::string(" persistent-keepalive off")
-                                                : fmt::format(" persistent-keepalive {}", *peer.persistent_keepalive);
+        text += *peer.persistent_keepalive == 0
+                    ? std::string(" persistent-keepalive off")
+                    : fmt::format(" persistent-keepalive {}", *peer.persistent_keepalive);
     if (peer.replace_allowed_ips || !peer.allowed_ips.empty()) {
         text += " allowed-ips ";
         std::string_view separator;
         for (const AllowedIpDelta& ip : peer.allowed_ips) {
             text += separator;
             // wg(8): an item with a sign changes the list instead of replacing it.
-            if (ip.remove) text += '-';
-            else if (!peer.replace_allowed_ips) text += '+';
+            if (ip.remove)
+                text += '-';
+            else if (!peer.replace_allowed_ips)
+                text += '+';
             text += ip.prefix.to_string();
             separator = ",";
         }
@@ -76,23 +84,31 @@ struct Describe {
         std::string text = "wg set " + op.link;
         if (!op.delta) return text;
         const DeviceDelta& delta = *op.delta;
-        if (delta.private_key) text += delta.private_key->is_zero() ? " private-key /dev/null" : " private-key (hidden)";
+        if (delta.private_key)
+            text += delta.private_key->is_zero() ? " private-key /dev/null" : " private-key (hidden)";
         if (delta.listen_port) text += fmt::format(" listen-port {}", *delta.listen_port);
-        if (delta.fwmark) text += *delta.fwmark == 0 ? std::string(" fwmark off") : fmt::format(" fwmark {:#x}", *delta.fwmark);
+        if (delta.fwmark)
+            text +=
+                *delta.fwmark == 0 ? std::string(" fwmark off") : fmt::format(" fwmark {:#x}", *delta.fwmark);
         if (delta.replace_peers) text += " (all other peers removed)";
         const std::size_t shown = std::min(delta.peers.size(), kPeersShown);
         for (std::size_t i = 0; i < shown; ++i)
             text += peer_text(delta.peers[i]);
-        if (shown < delta.peers.size()) text += fmt::format(" (and {} more peers)", delta.peers.size() - shown);
+        if (shown < delta.peers.size())
+            text += fmt::format(" (and {} more peers)", delta.peers.size() - shown);
         return text;
     }
     std::string operator()(const AddAddress& op) const {
-        return fmt::format("ip {} address add {} dev {}", family_flag(op.address.family()), op.address.to_string(), op.link);
+        return fmt::format("ip {} address add {} dev {}", family_flag(op.address.family()),
+                           op.address.to_string(), op.link);
     }
     std::string operator()(const RemoveAddress& op) const {
-        return fmt::format("ip {} address delete {} dev {}", family_flag(op.address.family()), op.address.to_string(), op.link);
+        return fmt::format("ip {} address delete {} dev {}", family_flag(op.address.family()),
+                           op.address.to_string(), op.link);
     }
-    std::string operator()(const SetMtu& op) const { return fmt::format("ip link set dev {} mtu {}", op.link, op.mtu); }
+    std::string operator()(const SetMtu& op) const {
+        return fmt::format("ip link set dev {} mtu {}", op.link, op.mtu);
+    }
     std::string operator()(const SetLinkUp& op) const {
         return fmt::format("ip link set dev {} {}", op.link, op.up ? "up" : "down");
     }
@@ -103,10 +119,12 @@ struct Describe {
         return fmt::format("ip {} rule delete{}", family_flag(op.rule.family), rule_text(op.rule));
     }
     std::string operator()(const AddRoute& op) const {
-        return fmt::format("ip {} route add {}", family_flag(op.route.destination.family()), route_text(op.route));
+        return fmt::format("ip {} route add {}", family_flag(op.route.destination.family()),
+                           route_text(op.route));
     }
     std::string operator()(const RemoveRoute& op) const {
-        return fmt::format("ip {} route delete {}", family_flag(op.route.destination.family()), route_text(op.route));
+        return fmt::format("ip {} route delete {}", family_flag(op.route.destination.family()),
+                           route_text(op.route));
     }
     std::string operator()(const SetSysctl& op) const {
         return fmt::format("sysctl -w {}={}", sysctl_name(op.key), op.value);
@@ -115,6 +133,8 @@ struct Describe {
 
 } // namespace
 
-std::string describe(const Op& op) { return std::visit(Describe{}, op); }
+std::string describe(const Op& op) {
+    return std::visit(Describe{}, op);
+}
 
 } // namespace wgd::plan

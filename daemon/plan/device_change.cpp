@@ -64,15 +64,19 @@ AllowedIpChange compare(const DesiredPeer& want, const WgPeer& have, const Owner
     const std::unordered_set<IpPrefix> before(have.allowed_ips.begin(), have.allowed_ips.end());
     std::size_t kept = 0;
     for (const IpPrefix& prefix : want.allowed_ips) {
-        if (before.count(prefix) != 0) ++kept;
-        else change.added.push_back(prefix);
+        if (before.count(prefix) != 0)
+            ++kept;
+        else
+            change.added.push_back(prefix);
     }
     if (kept == before.size()) return change;
     const std::unordered_set<IpPrefix> after(want.allowed_ips.begin(), want.allowed_ips.end());
     for (const IpPrefix& prefix : have.allowed_ips) {
         if (after.count(prefix) != 0) continue;
-        if (owners.count(prefix) != 0) change.lost = true;
-        else change.dropped = true;
+        if (owners.count(prefix) != 0)
+            change.lost = true;
+        else
+            change.dropped = true;
     }
     return change;
 }
@@ -158,7 +162,8 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
         }
         AllowedIpChange ips = compare(peer, old, owners);
         if (ips.dropped) {
-            // Removing one prefix needs a recent kernel (WGALLOWEDIP_F_REMOVE_ME); a new list works everywhere.
+            // Removing one prefix needs a recent kernel (WGALLOWEDIP_F_REMOVE_ME); a new list works
+            // everywhere.
             add_all(delta, peer.allowed_ips);
             changed = true;
         } else if (!ips.added.empty()) {

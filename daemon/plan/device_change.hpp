@@ -17,8 +17,9 @@ struct DeviceChange {
     DeviceDelta undo;  // also right when `apply` was done only in part
 };
 
-// Touches changed peers only, so that the others keep their sessions. An allowed IP that moves to another peer is
-// not removed from the first: adding it to the second does that, without a moment in which neither has it.
+// Touches changed peers only, so that the others keep their sessions. An allowed IP that moves to another
+// peer is not removed from the first: adding it to the second does that, without a moment in which neither
+// has it.
 DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool ignore_endpoints);
 
 } // namespace wgd::plan

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The difference between what is wanted and what is, as steps with their undo.
 //
-// A new tunnel is: link, device, addresses, MTU, up, sysctls, routes, rules. The rules come last because they are
-// the switch: a table that no rule names changes nothing, a rule into a filled table changes everything at once.
-// Deleting a link takes its addresses and routes along, so the steps between have no undo of their own then.
+// A new tunnel is: link, device, addresses, MTU, up, sysctls, routes, rules. The rules come last because they
+// are the switch: a table that no rule names changes nothing, a rule into a filled table changes everything
+// at once. Deleting a link takes its addresses and routes along, so the steps between have no undo of their
+// own then.
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -36,7 +37,8 @@ std::vector<Op> recreate(const Desired& want, const Snapshot& have, const Link& 
     std::vector<Op> ops;
     ops.push_back(CreateLink{want.link, backend, link.alias});
     if (have.device)
-        ops.push_back(ConfigureDevice{want.link, std::make_shared<const DeviceDelta>(whole_device(*have.device))});
+        ops.push_back(
+            ConfigureDevice{want.link, std::make_shared<const DeviceDelta>(whole_device(*have.device))});
     if (const auto addresses = have.addresses.find(want.link); addresses != have.addresses.end())
         for (const IpPrefix& address : addresses->second)
             if (!is_automatic(address)) ops.push_back(AddAddress{want.link, address});
@@ -110,9 +112,11 @@ class Differ {
             return {};
         }
         if (!have_.device)
-            return fail(ErrorCode::kBackend, "the link '" + want_.link + "' exists, but its WireGuard device does not answer");
+            return fail(ErrorCode::kBackend,
+                        "the link '" + want_.link + "' exists, but its WireGuard device does not answer");
         DeviceChange change = device_change(*want_.device, *have_.device, want_.ignore_endpoints);
-        if (!change.apply.empty()) step(configure(std::move(change.apply)), {configure(std::move(change.undo))});
+        if (!change.apply.empty())
+            step(configure(std::move(change.apply)), {configure(std::move(change.undo))});
         return {};
     }
 
@@ -131,7 +135,8 @@ class Differ {
     void remove_addresses() {
         for (const IpPrefix& address : current_addresses()) {
             if (is_automatic(address)) continue;
-            if (std::find(want_.addresses.begin(), want_.addresses.end(), address) != want_.addresses.end()) continue;
+            if (std::find(want_.addresses.begin(), want_.addresses.end(), address) != want_.addresses.end())
+                continue;
             step(RemoveAddress{want_.link, address}, {AddAddress{want_.link, address}});
             // The kernel takes the other IPv4 addresses of the same subnet along when the first one goes
             // (ip-sysctl.rst, promote_secondaries): put back those that stay.
@@ -168,8 +173,9 @@ class Differ {
             if (found == current.end()) {
                 link_step(AddRoute{route}, RemoveRoute{route});
             } else if (found->second->link != route.link) {
-                return fail(ErrorCode::kConflict, "a route to " + route.destination.to_string() + " through '" +
-                                                      found->second->link + "' is in the way (table " +
+                return fail(ErrorCode::kConflict, "a route to " + route.destination.to_string() +
+                                                      " through '" + found->second->link +
+                                                      "' is in the way (table " +
                                                       std::to_string(route.table) + "); it is left alone");
             }
         }
@@ -181,7 +187,8 @@ class Differ {
         for (const Route& route : want_.routes)
             wanted.emplace(key_of(route), true);
         for (const Route& route : have_.routes)
-            if (route.link == want_.link && route.protocol == kRouteProtocol && wanted.count(key_of(route)) == 0)
+            if (route.link == want_.link && route.protocol == kRouteProtocol &&
+                wanted.count(key_of(route)) == 0)
                 step(RemoveRoute{route}, {AddRoute{route}});
     }
 

@@ -21,8 +21,8 @@ std::uint32_t derive_mtu(const Snapshot& snapshot, const std::string& link, bool
     const std::uint32_t mtu = path > kTunnelOverhead ? path - kTunnelOverhead : 0;
     if (mtu < floor) {
         warnings.push_back("the path to the peer has an MTU of " + std::to_string(path) +
-                           ", which leaves less than " + (carries_ipv6 ? "IPv6" : "a tunnel") + " needs; using " +
-                           std::to_string(floor) + ", packets will be fragmented");
+                           ", which leaves less than " + (carries_ipv6 ? "IPv6" : "a tunnel") +
+                           " needs; using " + std::to_string(floor) + ", packets will be fragmented");
         return floor;
     }
     return std::min<std::uint32_t>(mtu, kMaxMtu);

@@ -10,9 +10,10 @@
 
 namespace wgd::plan {
 
-// The smallest path to an endpoint, else the default route's, else Ethernet's 1500; less kTunnelOverhead. Paths
-// through the tunnel itself do not count. Never below what IPv6 needs (RFC 8200 section 5) when `carries_ipv6`:
-// the outer packets are fragmented then, which works, while IPv6 on such a link would not; says so in `warnings`.
+// The smallest path to an endpoint, else the default route's, else Ethernet's 1500; less kTunnelOverhead.
+// Paths through the tunnel itself do not count. Never below what IPv6 needs (RFC 8200 section 5) when
+// `carries_ipv6`: the outer packets are fragmented then, which works, while IPv6 on such a link would not;
+// says so in `warnings`.
 std::uint32_t derive_mtu(const Snapshot& snapshot, const std::string& link, bool carries_ipv6,
                          std::vector<std::string>& warnings);
 

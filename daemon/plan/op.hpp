@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Op: one change to the system, as a value. Ops name links by name, never by index, so that a plan survives the
-// re-creation of a link. Every op is idempotent in the direction it is written: creating what exists with the
-// same content and deleting what is gone both succeed (undo may meet a half-done step).
+// Op: one change to the system, as a value. Ops name links by name, never by index, so that a plan survives
+// the re-creation of a link. Every op is idempotent in the direction it is written: creating what exists with
+// the same content and deleting what is gone both succeed (undo may meet a half-done step).
 //
-// Adding a kind of change = a struct here, a line in describe(), its undo in diff(), its executor in daemon/sys,
-// its rules in tests/fakes/fake_world, its JSON in op_json. The compiler names the places (std::visit).
+// Adding a kind of change = a struct here, a line in describe(), its undo in diff(), its executor in
+// daemon/sys, its rules in tests/fakes/fake_world, its JSON in op_json. The compiler names the places
+// (std::visit).
 #pragma once
 
 #include <cstdint>

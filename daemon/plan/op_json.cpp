@@ -28,7 +28,8 @@ Backend backend_from(const Json& json) {
 }
 
 Json rule_json(const Rule& rule) {
-    Json json{{"family", rule.family == Family::kIpv4 ? 4 : 6}, {"table", rule.table}, {"protocol", rule.protocol}};
+    Json json{
+        {"family", rule.family == Family::kIpv4 ? 4 : 6}, {"table", rule.table}, {"protocol", rule.protocol}};
     if (rule.priority) json["priority"] = *rule.priority;
     if (rule.fwmark) json["fwmark"] = *rule.fwmark;
     if (rule.invert) json["not"] = true;
@@ -136,7 +137,10 @@ std::shared_ptr<const DeviceDelta> delta_from(const Json& json) {
 
 struct ToJson {
     Json operator()(const CreateLink& op) const {
-        return {{"op", "create_link"}, {"link", op.name}, {"backend", to_string(op.backend)}, {"alias", op.alias}};
+        return {{"op", "create_link"},
+                {"link", op.name},
+                {"backend", to_string(op.backend)},
+                {"alias", op.alias}};
     }
     Json operator()(const DeleteLink& op) const {
         return {{"op", "delete_link"}, {"link", op.name}, {"backend", to_string(op.backend)}};
@@ -150,13 +154,25 @@ struct ToJson {
     Json operator()(const RemoveAddress& op) const {
         return {{"op", "remove_address"}, {"link", op.link}, {"address", op.address.to_string()}};
     }
-    Json operator()(const SetMtu& op) const { return {{"op", "set_mtu"}, {"link", op.link}, {"mtu", op.mtu}}; }
-    Json operator()(const SetLinkUp& op) const { return {{"op", "set_link_up"}, {"link", op.link}, {"up", op.up}}; }
+    Json operator()(const SetMtu& op) const {
+        return {{"op", "set_mtu"}, {"link", op.link}, {"mtu", op.mtu}};
+    }
+    Json operator()(const SetLinkUp& op) const {
+        return {{"op", "set_link_up"}, {"link", op.link}, {"up", op.up}};
+    }
     Json operator()(const AddRule& op) const { return {{"op", "add_rule"}, {"rule", rule_json(op.rule)}}; }
-    Json operator()(const RemoveRule& op) const { return {{"op", "remove_rule"}, {"rule", rule_json(op.rule)}}; }
-    Json operator()(const AddRoute& op) const { return {{"op", "add_route"}, {"route", route_json(op.route)}}; }
-    Json operator()(const RemoveRoute& op) const { return {{"op", "remove_route"}, {"route", route_json(op.route)}}; }
-    Json operator()(const SetSysctl& op) const { return {{"op", "set_sysctl"}, {"key", op.key}, {"value", op.value}}; }
+    Json operator()(const RemoveRule& op) const {
+        return {{"op", "remove_rule"}, {"rule", rule_json(op.rule)}};
+    }
+    Json operator()(const AddRoute& op) const {
+        return {{"op", "add_route"}, {"route", route_json(op.route)}};
+    }
+    Json operator()(const RemoveRoute& op) const {
+        return {{"op", "remove_route"}, {"route", route_json(op.route)}};
+    }
+    Json operator()(const SetSysctl& op) const {
+        return {{"op", "set_sysctl"}, {"key", op.key}, {"value", op.value}};
+    }
 };
 
 Op op_from(const Json& json) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Ops <-> JSON, for the undo log. One line of text without a newline, so that a log of them is JSON lines.
 //
-// No key is ever written. The undo of a ConfigureDevice on a tunnel that stays (a reload) may hold one: in memory
-// it is complete, on disk the keys are missing, and what is read back then only touches peers that still exist
-// (update_only), so that no peer comes back without its preshared key. Recovery after a crash in mid-reload
-// therefore goes forward to what the profile says instead of back (control/recovery).
+// No key is ever written. The undo of a ConfigureDevice on a tunnel that stays (a reload) may hold one: in
+// memory it is complete, on disk the keys are missing, and what is read back then only touches peers that
+// still exist (update_only), so that no peer comes back without its preshared key. Recovery after a crash in
+// mid-reload therefore goes forward to what the profile says instead of back (control/recovery).
 #pragma once
 
 #include <string>

@@ -24,15 +24,16 @@ using ResolvedEndpoints = std::map<PublicKey, Endpoint>;
 // Lets replies to marked packets pass the reverse path filter (ip-sysctl.rst); needed by an IPv4 full tunnel.
 inline constexpr std::string_view kSrcValidMark = "net/ipv4/conf/all/src_valid_mark";
 
-// What an administrator decided in wgd.toml for this tunnel, what the machine offers, and what our own records
-// say belongs to this tunnel (kept over a restart of the daemon).
+// What an administrator decided in wgd.toml for this tunnel, what the machine offers, and what our own
+// records say belongs to this tunnel (kept over a restart of the daemon).
 struct Policy {
     Backend backend = Backend::kKernel; // already chosen: control/backend_choice
     std::optional<std::uint32_t> owned_mark;
-    std::vector<Rule> owned_rules;                       // with their priorities
-    std::map<std::string, std::string> original_sysctls; // values before the first tunnel of ours changed them
-    std::set<std::string> sysctls_shared;                // keys that another tunnel of ours still needs
-    std::map<PublicKey, Endpoint> applied_endpoints;     // what we last gave a peer, not where it roamed to
+    std::vector<Rule> owned_rules; // with their priorities
+    std::map<std::string, std::string>
+        original_sysctls;                            // values before the first tunnel of ours changed them
+    std::set<std::string> sysctls_shared;            // keys that another tunnel of ours still needs
+    std::map<PublicKey, Endpoint> applied_endpoints; // what we last gave a peer, not where it roamed to
 };
 
 struct DesiredPeer {
@@ -80,9 +81,9 @@ Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& 
 // "Nothing of this tunnel": what `down` wants.
 Desired derive_absent(const ProfileName& name, const Policy& policy);
 
-// The steps that turn the snapshot into the desired state; empty iff converged. New things come before old ones
-// go, so that a reload of a full tunnel never sends a packet in clear. kConflict when a route that is not ours
-// is in the way.
+// The steps that turn the snapshot into the desired state; empty iff converged. New things come before old
+// ones go, so that a reload of a full tunnel never sends a packet in clear. kConflict when a route that is
+// not ours is in the way.
 Result<Plan> diff(const Desired& desired, const Snapshot& snapshot);
 
 // First N >= kFirstAutoMark such that no rule, route table or device of the snapshot uses N, as fwmark or as

@@ -9,7 +9,8 @@ namespace wgd::plan {
 namespace {
 
 // The kernel's own tables (ip-route(8)), whatever rt_tables says.
-constexpr std::pair<std::string_view, std::uint32_t> kKernelTables[] = {{"default", 253}, {"main", 254}, {"local", 255}};
+constexpr std::pair<std::string_view, std::uint32_t> kKernelTables[] = {
+    {"default", 253}, {"main", 254}, {"local", 255}};
 
 // The route the kernel adds with an address. IPv4 adds none for a /32, IPv6 adds one for a /128.
 bool has_connected_route(const IpPrefix& address) {
@@ -42,11 +43,11 @@ Rule suppress_rule(Family family) {
     return rule;
 }
 
-// The pair of rules of a full tunnel, the suppress rule first in the kernel's order. The priorities are the ones
-// the kernel would pick (one below the lowest that is not zero), but chosen here: two full tunnels have the same
-// suppress rule, and only its priority says whose it is.
-Result<std::pair<Rule, Rule>> full_tunnel_rules(Family family, std::uint32_t mark, const std::vector<Rule>& owned,
-                                                const Snapshot& snapshot) {
+// The pair of rules of a full tunnel, the suppress rule first in the kernel's order. The priorities are the
+// ones the kernel would pick (one below the lowest that is not zero), but chosen here: two full tunnels have
+// the same suppress rule, and only its priority says whose it is.
+Result<std::pair<Rule, Rule>> full_tunnel_rules(Family family, std::uint32_t mark,
+                                                const std::vector<Rule>& owned, const Snapshot& snapshot) {
     Rule marked = not_marked_rule(family, mark);
     Rule suppress = suppress_rule(family);
     for (const Rule& rule : owned)
@@ -54,7 +55,8 @@ Result<std::pair<Rule, Rule>> full_tunnel_rules(Family family, std::uint32_t mar
     if (!marked.priority) {
         std::uint32_t lowest = 32766; // the main table's rule
         for (const Rule& rule : snapshot.rules)
-            if (rule.family == family && rule.priority.value_or(0) != 0) lowest = std::min(lowest, *rule.priority);
+            if (rule.family == family && rule.priority.value_or(0) != 0)
+                lowest = std::min(lowest, *rule.priority);
         if (lowest < 3)
             return fail(ErrorCode::kConflict, "a routing rule of priority " + std::to_string(lowest) +
                                                   " leaves no room for the tunnel's rules before it");
@@ -73,15 +75,16 @@ Result<std::optional<std::uint32_t>> resolve_table(const TableSpec& spec, const 
             if (name == named->name) return std::optional(id);
         if (const auto found = snapshot.table_names.find(named->name); found != snapshot.table_names.end())
             return std::optional(found->second);
-        return fail(ErrorCode::kInvalidArgument,
-                    "there is no routing table named '" + named->name + "' (Table =; see /etc/iproute2/rt_tables)");
+        return fail(ErrorCode::kInvalidArgument, "there is no routing table named '" + named->name +
+                                                     "' (Table =; see /etc/iproute2/rt_tables)");
     }
     return std::optional<std::uint32_t>();
 }
 
 Result<Routing> derive_routing(const std::string& link, const TableSpec& spec, std::vector<IpPrefix> prefixes,
-                               const std::vector<IpPrefix>& addresses, std::optional<std::uint32_t> given_mark,
-                               const Policy& policy, const Snapshot& snapshot) {
+                               const std::vector<IpPrefix>& addresses,
+                               std::optional<std::uint32_t> given_mark, const Policy& policy,
+                               const Snapshot& snapshot) {
     Routing routing;
     if (std::holds_alternative<TableOff>(spec)) return routing;
     const auto table = resolve_table(spec, snapshot);
@@ -99,7 +102,8 @@ Result<Routing> derive_routing(const std::string& link, const TableSpec& spec, s
         return routing;
     }
 
-    const bool full = std::any_of(prefixes.begin(), prefixes.end(), [](const IpPrefix& p) { return p.is_default(); });
+    const bool full =
+        std::any_of(prefixes.begin(), prefixes.end(), [](const IpPrefix& p) { return p.is_default(); });
     if (full) {
         if (given_mark.value_or(0) != 0) {
             routing.mark = given_mark;

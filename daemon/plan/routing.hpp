@@ -21,16 +21,17 @@ struct Routing {
     std::optional<std::uint32_t> mark; // fwmark and table of a full tunnel
 };
 
-// `prefixes`: all allowed IPs of all peers, each once. `addresses`: what the link will have; a prefix that the
-// kernel's own route for an address covers gets no route of ours. `given_mark`: FwMark of the profile.
+// `prefixes`: all allowed IPs of all peers, each once. `addresses`: what the link will have; a prefix that
+// the kernel's own route for an address covers gets no route of ours. `given_mark`: FwMark of the profile.
 // Only a /0 makes a full tunnel: 0.0.0.0/1 with 128.0.0.0/1 is how people opt out of it.
-Result<Routing> derive_routing(const std::string& link, const TableSpec& table, std::vector<IpPrefix> prefixes,
-                               const std::vector<IpPrefix>& addresses, std::optional<std::uint32_t> given_mark,
-                               const Policy& policy, const Snapshot& snapshot);
+Result<Routing> derive_routing(const std::string& link, const TableSpec& table,
+                               std::vector<IpPrefix> prefixes, const std::vector<IpPrefix>& addresses,
+                               std::optional<std::uint32_t> given_mark, const Policy& policy,
+                               const Snapshot& snapshot);
 
-// The rules of the snapshot that belong to a tunnel: they bear our protocol, and either its record lists them, or
-// they point at its mark, or they are the suppress rule right before such a rule. Another tunnel's are never
-// among them (D3).
+// The rules of the snapshot that belong to a tunnel: they bear our protocol, and either its record lists
+// them, or they point at its mark, or they are the suppress rule right before such a rule. Another tunnel's
+// are never among them (D3).
 std::vector<Rule> rules_of_tunnel(const Snapshot& snapshot, std::optional<std::uint32_t> mark,
                                   const std::vector<Rule>& recorded);
 

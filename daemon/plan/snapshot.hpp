@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Snapshot: what the system looked like at one moment, for one tunnel's scope. Complete for that scope, or the
-// reader failed: a plan is never made on half a picture.
+// Snapshot: what the system looked like at one moment, for one tunnel's scope. Complete for that scope, or
+// the reader failed: a plan is never made on half a picture.
 #pragma once
 
 #include <cstdint>
@@ -34,18 +34,18 @@ struct EndpointPath {
 };
 
 struct Snapshot {
-    std::map<std::string, Link> links;                     // all of them, by name
+    std::map<std::string, Link> links;                      // all of them, by name
     std::map<std::string, std::vector<IpPrefix>> addresses; // all of them, by link (IPv6 link-local included)
-    std::vector<Rule> rules;                               // all of them, both families
-    std::vector<Route> routes;                             // unicast, all tables, both families
-    std::optional<WgDevice> device;                        // of the scope's link, if it exists and is WireGuard
+    std::vector<Rule> rules;                                // all of them, both families
+    std::vector<Route> routes;                              // unicast, all tables, both families
+    std::optional<WgDevice> device; // of the scope's link, if it exists and is WireGuard
     std::optional<Backend> device_backend;
-    std::vector<EndpointPath> endpoint_paths;              // for each resolved endpoint that has a route
-    std::optional<EndpointPath> default_path;              // of the default route, for the MTU rule
-    std::map<std::string, std::string> sysctls;            // the keys the planner asked for, those that exist
-    std::set<std::uint32_t> marks_in_use;                  // fwmarks of other devices and of our other tunnels
-    std::map<std::string, std::uint32_t> table_names;      // rt_tables (ip-route(8)), for Table = NAME
-    bool ipv6_available = true;                            // not disabled (module, sysctl all/default)
+    std::vector<EndpointPath> endpoint_paths;         // for each resolved endpoint that has a route
+    std::optional<EndpointPath> default_path;         // of the default route, for the MTU rule
+    std::map<std::string, std::string> sysctls;       // the keys the planner asked for, those that exist
+    std::set<std::uint32_t> marks_in_use;             // fwmarks of other devices and of our other tunnels
+    std::map<std::string, std::uint32_t> table_names; // rt_tables (ip-route(8)), for Table = NAME
+    bool ipv6_available = true;                       // not disabled (module, sysctl all/default)
 };
 
 } // namespace wgd::plan

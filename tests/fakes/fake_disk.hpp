@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// FakeDisk: profiles, undo logs and records, as text, so that what is not written down is lost in a crash.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.hpp"
+#include "daemon/plan/op_json.hpp"
+#include "daemon/ports/ports.hpp"
+#include "tests/fakes/faults.hpp"
+
+namespace wgd::fakes {
+
+class FakeDisk final : public ports::ProfileStore, public ports::Journal {
+  public:
+    explicit FakeDisk(Faults& faults)
+        : faults_(faults) {}
+
+    void put(const std::string& name, std::string text) { profiles_[name] = std::move(text); }
+    void remove(const std::string& name) { profiles_.erase(name); }
+
+    Result<std::vector<ProfileName>> list() override {
+        std::vector<ProfileName> names;
+        for (const auto& [name, text] : profiles_)
+            names.push_back(*ProfileName::parse(name));
+        return names;
+    }
+    Result<ports::StoredProfile> read(const ProfileName& name) override {
+        const auto found = profiles_.find(name.str());
+        if (found == profiles_.end())
+            return fail(ErrorCode::kNotFound, "no profile named '" + name.str() + "'");
+        return ports::StoredProfile{name,
+                                    "/etc/wireguard/" + name.str() + ".conf",
+                                    SecretText(found->second.begin(), found->second.end()),
+                                    {}};
+    }
+
+    Result<void> append_undo(const ProfileName& name, const std::vector<plan::Op>& undo) override {
+        return faults_.around("append undo", [&]() -> Result<void> {
+            undo_[name.str()].push_back(plan::ops_to_json(undo));
+            return {};
+        });
+    }
+    Result<void> clear_undo(const ProfileName& name) override {
+        return faults_.around("clear undo", [&]() -> Result<void> {
+            undo_.erase(name.str());
+            return {};
+        });
+    }
+    Result<std::vector<std::pair<ProfileName, std::vector<plan::Op>>>> pending_undo() override {
+        std::vector<std::pair<ProfileName, std::vector<plan::Op>>> pending;
+        for (const auto& [name, steps] : undo_) {
+            std::vector<plan::Op> ops;
+            for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+                auto parsed = plan::ops_from_json(*step);
+                WGD_TRY(parsed);
+                for (plan::Op& op : *parsed)
+                    ops.push_back(std::move(op));
+            }
+            pending.emplace_back(*ProfileName::parse(name), std::move(ops));
+        }
+        return pending;
+    }
+    Result<void> save_record(const ProfileName& name, const std::string& json) override {
+        return faults_.around("save record", [&]() -> Result<void> {
+            records_[name.str()] = json;
+            return {};
+        });
+    }
+    Result<void> remove_record(const ProfileName& name) override {
+        return faults_.around("remove record", [&]() -> Result<void> {
+            records_.erase(name.str());
+            return {};
+        });
+    }
+    Result<std::vector<std::pair<ProfileName, std::string>>> load_records() override {
+        std::vector<std::pair<ProfileName, std::string>> records;
+        for (const auto& [name, json] : records_)
+            records.emplace_back(*ProfileName::parse(name), json);
+        return records;
+    }
+
+    [[nodiscard]] bool clean() const { return undo_.empty() && records_.empty(); }
+    [[nodiscard]] const std::map<std::string, std::vector<std::string>>& undo() const { return undo_; }
+    [[nodiscard]] std::map<std::string, std::string>& records() { return records_; }
+
+  private:
+    Faults& faults_;
+    std::map<std::string, std::string> profiles_;
+    std::map<std::string, std::vector<std::string>> undo_;
+    std::map<std::string, std::string> records_;
+};
+
+} // namespace wgd::fakes

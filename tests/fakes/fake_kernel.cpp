@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: MIT
+#include "tests/fakes/fake_kernel.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fmt/format.h>
+
+#include "common/model/limits.hpp"
+#include "common/model/marks.hpp"
+#include "daemon/plan/plan.hpp"
+
+namespace wgd::fakes {
+
+using namespace wgd::plan;
+
+namespace {
+
+constexpr std::uint8_t kKernelProtocol = 2; // RTPROT_KERNEL
+
+Result<void> kernel_error(int err, const Op& op) {
+    return fail_errno(ErrorCode::kKernel, err, describe(op));
+}
+
+bool same_key(const Route& a, const Route& b) {
+    return a.table == b.table && a.destination == b.destination &&
+           a.effective_metric() == b.effective_metric();
+}
+
+Rule plain_rule(Family family, std::uint32_t priority, std::uint32_t table) {
+    Rule rule;
+    rule.family = family;
+    rule.priority = priority;
+    rule.table = table;
+    rule.protocol = kKernelProtocol;
+    return rule;
+}
+
+} // namespace
+
+FakeKernel::FakeKernel(Faults& faults, Turns& turns)
+    : faults_(faults)
+    , turns_(turns) {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+        rules_.push_back(plain_rule(family, 0, 255));
+        rules_.push_back(plain_rule(family, 32766, kMainTable));
+    }
+    rules_.push_back(plain_rule(Family::kIpv4, 32767, 253));
+    sysctls_[std::string(kSrcValidMark)] = "0";
+}
+
+Result<FakeKernel::FakeLink*> FakeKernel::find(const std::string& name) {
+    const auto found = links_.find(name);
+    if (found == links_.end()) return fail_errno(ErrorCode::kKernel, ENODEV, name);
+    return &found->second;
+}
+
+// ---- connected routes
+
+void FakeKernel::connect(const FakeLink& link, const IpPrefix& address) {
+    if (!link.link.up) return;
+    if (address.family() == Family::kIpv4 && address.is_host()) return;
+    Route route{address.network(), link.link.name, kMainTable, kKernelProtocol,
+                address.family() == Family::kIpv6 ? 256U : 0U};
+    if (std::find(routes_.begin(), routes_.end(), route) == routes_.end()) routes_.push_back(route);
+}
+
+void FakeKernel::disconnect(const FakeLink& link, const IpPrefix& address) {
+    for (const IpPrefix& other : link.addresses)
+        if (other.network() == address.network()) return;
+    routes_.erase(std::remove_if(routes_.begin(), routes_.end(),
+                                 [&](const Route& route) {
+                                     return route.link == link.link.name &&
+                                            route.protocol == kKernelProtocol &&
+                                            route.destination == address.network();
+                                 }),
+                  routes_.end());
+}
+
+void FakeKernel::remove_ipv6(FakeLink& link) {
+    auto& addresses = link.addresses;
+    addresses.erase(std::remove_if(addresses.begin(), addresses.end(),
+                                   [](const IpPrefix& a) { return a.family() == Family::kIpv6; }),
+                    addresses.end());
+    routes_.erase(std::remove_if(routes_.begin(), routes_.end(),
+                                 [&](const Route& route) {
+                                     return route.link == link.link.name &&
+                                            route.destination.family() == Family::kIpv6;
+                                 }),
+                  routes_.end());
+}
+
+void FakeKernel::bring(FakeLink& link, bool up) {
+    if (link.link.up == up) return;
+    link.link.up = up;
+    if (!up) {
+        remove_ipv6(link);
+        routes_.erase(std::remove_if(routes_.begin(), routes_.end(),
+                                     [&](const Route& route) { return route.link == link.link.name; }),
+                      routes_.end());
+        return;
+    }
+    // The kernel's WireGuard has no automatic link-local address, a TUN device has.
+    if (link.link.kind == "tun" && ipv6_ && link.link.mtu >= kMinIpv6Mtu)
+        link.addresses.push_back(*IpPrefix::parse("fe80::7d1:2b0a/64"));
+    for (const IpPrefix& address : link.addresses)
+        connect(link, address);
+    if (link.device && link.device->listen_port == 0)
+        link.device->listen_port = static_cast<std::uint16_t>(40000 + link.link.index);
+}
+
+void FakeKernel::remove_link(const std::string& name) {
+    links_.erase(name);
+    watched_.erase(name);
+    routes_.erase(std::remove_if(routes_.begin(), routes_.end(),
+                                 [&](const Route& route) { return route.link == name; }),
+                  routes_.end());
+}
+
+// ---- devices
+
+void FakeKernel::apply_delta(WgDevice& device, const DeviceDelta& delta) {
+    if (delta.fwmark) device.fwmark = *delta.fwmark;
+    if (delta.listen_port) device.listen_port = *delta.listen_port;
+    if (delta.replace_peers) device.peers.clear();
+    if (delta.private_key) {
+        device.private_key = delta.private_key->clone();
+        device.public_key =
+            device.private_key.is_zero() ? PublicKey{} : derive_public_key(device.private_key);
+    }
+    for (const PeerDelta& change : delta.peers) {
+        const auto same = [&](const WgPeer& peer) { return peer.public_key == change.public_key; };
+        auto peer = std::find_if(device.peers.begin(), device.peers.end(), same);
+        if (change.remove) {
+            if (peer != device.peers.end()) device.peers.erase(peer);
+            continue;
+        }
+        if (peer == device.peers.end()) {
+            if (change.update_only || change.public_key == device.public_key) continue;
+            device.peers.emplace_back().public_key = change.public_key;
+            peer = std::prev(device.peers.end());
+        }
+        if (change.preshared_key) peer->preshared_key = change.preshared_key->clone();
+        if (change.endpoint) peer->endpoint = change.endpoint;
+        if (change.persistent_keepalive) peer->persistent_keepalive = *change.persistent_keepalive;
+        if (change.replace_allowed_ips) peer->allowed_ips.clear();
+        for (const AllowedIpDelta& ip : change.allowed_ips) {
+            const auto drop = [&](WgPeer& owner) {
+                auto& list = owner.allowed_ips;
+                list.erase(std::remove(list.begin(), list.end(), ip.prefix.network()), list.end());
+            };
+            if (ip.remove) {
+                drop(*peer);
+            } else {
+                for (WgPeer& owner : device.peers)
+                    drop(owner);
+                peer->allowed_ips.push_back(ip.prefix.network());
+            }
+        }
+    }
+}
+
+// ---- operations
+
+struct FakeKernel::Apply {
+    FakeKernel& world;
+    const Op& whole;
+
+    Result<void> operator()(const CreateLink& op) const {
+        const auto found = world.links_.find(op.name);
+        if (found != world.links_.end()) {
+            if (found->second.link.alias == op.alias && found->second.backend == op.backend) return {};
+            return kernel_error(EEXIST, whole);
+        }
+        FakeLink link;
+        link.link.name = op.name;
+        link.link.index = world.next_index_++;
+        link.link.kind = op.backend == Backend::kKernel ? "wireguard" : "tun";
+        link.link.alias = op.alias;
+        link.link.mtu = kDefaultMtu;
+        link.backend = op.backend;
+        link.device.emplace();
+        link.device->name = op.name;
+        world.links_.emplace(op.name, std::move(link));
+        return {};
+    }
+    Result<void> operator()(const DeleteLink& op) const {
+        const auto found = world.links_.find(op.name);
+        if (found == world.links_.end()) return {};
+        if (found->second.link.alias.rfind(kLinkAliasPrefix, 0) != 0)
+            return fail(ErrorCode::kConflict, op.name + " is not ours to delete");
+        world.remove_link(op.name);
+        return {};
+    }
+    Result<void> operator()(const ConfigureDevice& op) const {
+        const auto link = world.find(op.link);
+        WGD_TRY(link);
+        if (!(*link)->device) return kernel_error(EOPNOTSUPP, whole);
+        apply_delta(*(*link)->device, *op.delta);
+        return {};
+    }
+    Result<void> operator()(const AddAddress& op) const {
+        const auto link = world.find(op.link);
+        WGD_TRY(link);
+        auto& addresses = (*link)->addresses;
+        if (std::find(addresses.begin(), addresses.end(), op.address) != addresses.end()) return {};
+        if (op.address.family() == Family::kIpv6) {
+            if (!world.ipv6_) return kernel_error(EACCES, whole);
+            if ((*link)->link.mtu < kMinIpv6Mtu) return kernel_error(EINVAL, whole);
+        }
+        addresses.push_back(op.address);
+        world.connect(**link, op.address);
+        return {};
+    }
+    Result<void> operator()(const RemoveAddress& op) const {
+        const auto link = world.find(op.link);
+        WGD_TRY(link);
+        auto& addresses = (*link)->addresses;
+        const auto found = std::find(addresses.begin(), addresses.end(), op.address);
+        if (found == addresses.end()) return {};
+        const auto same_subnet = [&](const IpPrefix& other) {
+            return other.length() == op.address.length() && other.network() == op.address.network();
+        };
+        const bool primary = std::find_if(addresses.begin(), addresses.end(), same_subnet) == found;
+        addresses.erase(found);
+        if (primary && op.address.family() == Family::kIpv4)
+            addresses.erase(std::remove_if(addresses.begin(), addresses.end(), same_subnet), addresses.end());
+        world.disconnect(**link, op.address);
+        return {};
+    }
+    Result<void> operator()(const SetMtu& op) const {
+        const auto link = world.find(op.link);
+        WGD_TRY(link);
+        if (op.mtu < 68 || op.mtu > kMaxMtu) return kernel_error(EINVAL, whole);
+        (*link)->link.mtu = op.mtu;
+        if (op.mtu < kMinIpv6Mtu) world.remove_ipv6(**link);
+        return {};
+    }
+    Result<void> operator()(const SetLinkUp& op) const {
+        const auto link = world.find(op.link);
+        WGD_TRY(link);
+        world.bring(**link, op.up);
+        return {};
+    }
+    Result<void> operator()(const AddRule& op) const {
+        Rule rule = op.rule;
+        if (rule.family == Family::kIpv6 && !world.ipv6_) return kernel_error(EAFNOSUPPORT, whole);
+        if (!rule.priority) {
+            std::uint32_t lowest = 32767;
+            for (const Rule& other : world.rules_)
+                if (other.family == rule.family && other.priority.value_or(0) != 0)
+                    lowest = std::min(lowest, *other.priority);
+            rule.priority = lowest - 1;
+        }
+        if (std::find(world.rules_.begin(), world.rules_.end(), rule) != world.rules_.end()) return {};
+        const auto before = std::find_if(world.rules_.begin(), world.rules_.end(), [&](const Rule& other) {
+            return std::pair(other.family, *other.priority) > std::pair(rule.family, *rule.priority);
+        });
+        world.rules_.insert(before, rule);
+        return {};
+    }
+    Result<void> operator()(const RemoveRule& op) const {
+        const auto found = std::find_if(world.rules_.begin(), world.rules_.end(), [&](const Rule& rule) {
+            return rule.same_effect(op.rule) && rule.protocol == op.rule.protocol &&
+                   (!op.rule.priority || op.rule.priority == rule.priority);
+        });
+        if (found != world.rules_.end()) world.rules_.erase(found);
+        return {};
+    }
+    Result<void> operator()(const AddRoute& op) const {
+        const auto link = world.find(op.route.link);
+        WGD_TRY(link);
+        if (!(*link)->link.up) return kernel_error(ENETDOWN, whole);
+        if (op.route.destination.family() == Family::kIpv6 &&
+            (!world.ipv6_ || (*link)->link.mtu < kMinIpv6Mtu))
+            return kernel_error(EINVAL, whole);
+        for (const Route& route : world.routes_) {
+            if (!same_key(route, op.route)) continue;
+            if (route.link == op.route.link && route.protocol == op.route.protocol) return {};
+            return kernel_error(EEXIST, whole);
+        }
+        Route added = op.route;
+        added.metric = added.effective_metric();
+        world.routes_.push_back(added);
+        return {};
+    }
+    Result<void> operator()(const RemoveRoute& op) const {
+        const auto found = std::find_if(world.routes_.begin(), world.routes_.end(), [&](const Route& route) {
+            return same_key(route, op.route) && route.link == op.route.link &&
+                   route.protocol == op.route.protocol;
+        });
+        if (found != world.routes_.end()) world.routes_.erase(found);
+        return {};
+    }
+    Result<void> operator()(const SetSysctl& op) const {
+        const auto found = world.sysctls_.find(op.key);
+        if (found == world.sysctls_.end()) return kernel_error(ENOENT, whole);
+        found->second = op.value;
+        return {};
+    }
+};
+
+Result<void> FakeKernel::apply(const Op& op) {
+    return std::visit(Apply{*this, op}, op);
+}
+
+void FakeKernel::perform(const Op& op, ports::Done done) {
+    auto result = faults_.around(describe(op), [&] { return apply(op); });
+    if (faults_.dead()) return;
+    turns_.complete([done = std::move(done), result = std::move(result)] { done(result); });
+}
+
+// ---- reading
+
+std::optional<EndpointPath> FakeKernel::path_to(const IpAddress& address, const std::string& except) const {
+    const Route* best = nullptr;
+    for (const Route& route : routes_) {
+        if (route.table != kMainTable || route.link == except || !route.destination.contains(address))
+            continue;
+        if (route.destination.family() != address.family()) continue;
+        if (best == nullptr || route.destination.length() > best->destination.length()) best = &route;
+    }
+    if (best == nullptr) return std::nullopt;
+    return EndpointPath{address, best->link, links_.at(best->link).link.mtu};
+}
+
+Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
+    if (faults_.dead()) return fail(ErrorCode::kInternal, "the daemon is dead");
+    Snapshot snapshot;
+    for (const auto& [name, link] : links_) {
+        snapshot.links[name] = link.link;
+        snapshot.addresses[name] = link.addresses;
+        if (link.device && name != scope.link && link.device->fwmark != 0)
+            snapshot.marks_in_use.insert(link.device->fwmark);
+    }
+    snapshot.rules = rules_;
+    snapshot.routes = routes_;
+    if (const auto found = links_.find(scope.link); found != links_.end() && found->second.device) {
+        auto device = read_device(scope.link);
+        WGD_TRY(device);
+        snapshot.device = std::move(*device);
+        snapshot.device_backend = found->second.backend;
+    }
+    for (const IpAddress& endpoint : scope.endpoints)
+        if (const auto path = path_to(endpoint, scope.link)) snapshot.endpoint_paths.push_back(*path);
+    snapshot.default_path = path_to(IpAddress::v4({192, 0, 2, 1}), scope.link);
+    if (!snapshot.default_path) snapshot.default_path = path_to(*IpAddress::parse("2001:db8::1"), scope.link);
+    for (const std::string& key : scope.sysctls)
+        if (const auto found = sysctls_.find(key); found != sysctls_.end())
+            snapshot.sysctls[key] = found->second;
+    snapshot.table_names = table_names_;
+    snapshot.ipv6_available = ipv6_;
+    return snapshot;
+}
+
+Result<WgDevice> FakeKernel::read_device(const std::string& name) {
+    const auto found = links_.find(name);
+    if (found == links_.end() || !found->second.device) return fail_errno(ErrorCode::kKernel, ENODEV, name);
+    const WgDevice& from = *found->second.device;
+    WgDevice device;
+    device.name = from.name;
+    device.ifindex = found->second.link.index;
+    device.private_key = from.private_key.clone();
+    device.public_key = from.public_key;
+    device.listen_port = from.listen_port;
+    device.fwmark = from.fwmark;
+    for (const WgPeer& peer : from.peers) {
+        WgPeer& copy = device.peers.emplace_back();
+        copy.public_key = peer.public_key;
+        copy.preshared_key = peer.preshared_key.clone();
+        copy.endpoint = peer.endpoint;
+        copy.persistent_keepalive = peer.persistent_keepalive;
+        copy.latest_handshake = peer.latest_handshake;
+        copy.rx_bytes = peer.rx_bytes;
+        copy.tx_bytes = peer.tx_bytes;
+        copy.allowed_ips = peer.allowed_ips;
+    }
+    return device;
+}
+
+// ---- somebody else's doing
+
+Result<void> FakeKernel::watch_datapath(const std::string& link) {
+    if (!has_link(link)) return fail(ErrorCode::kNotFound, "no datapath for " + link);
+    watched_.insert(link);
+    return {};
+}
+
+void FakeKernel::add_link(const std::string& name, std::uint32_t mtu, const std::string& kind) {
+    FakeLink link;
+    link.link = {name, next_index_++, kind, "", mtu, true};
+    if (kind == "wireguard") link.device.emplace().name = name;
+    links_.emplace(name, std::move(link));
+}
+
+void FakeKernel::add_address(const std::string& link, const std::string& prefix) {
+    (void)apply(AddAddress{link, *IpPrefix::parse(prefix)});
+}
+
+void FakeKernel::add_route(const std::string& prefix, const std::string& link, std::uint32_t table,
+                           std::uint32_t metric) {
+    (void)apply(AddRoute{Route{*IpPrefix::parse(prefix), link, table, 4 /* RTPROT_STATIC */, metric}});
+}
+
+void FakeKernel::add_rule(const Rule& rule) {
+    (void)apply(AddRule{rule});
+}
+
+bool FakeKernel::remove_rule(const Rule& rule) {
+    const auto found = std::find(rules_.begin(), rules_.end(), rule);
+    if (found == rules_.end()) return false;
+    rules_.erase(found);
+    return true;
+}
+
+void FakeKernel::delete_link(const std::string& name) {
+    remove_link(name);
+    if (observer_ != nullptr && !faults_.dead()) observer_->on_link_gone(name);
+}
+
+void FakeKernel::kill_datapath(const std::string& name, const std::string& how) {
+    const bool seen = watched(name);
+    remove_link(name); // a TUN device without its process is gone
+    if (observer_ == nullptr || faults_.dead()) return;
+    if (seen) observer_->on_datapath_exit(name, how);
+    if (observer_ != nullptr) observer_->on_link_gone(name);
+}
+
+WgDevice* FakeKernel::device(const std::string& link) {
+    const auto found = links_.find(link);
+    return found == links_.end() || !found->second.device ? nullptr : &*found->second.device;
+}
+
+std::string FakeKernel::dump() const {
+    std::string text;
+    for (const auto& [name, link] : links_) {
+        text += fmt::format("link {} kind '{}' alias '{}' mtu {} {}\n", name, link.link.kind, link.link.alias,
+                            link.link.mtu, link.link.up ? "up" : "down");
+        for (const IpPrefix& address : link.addresses)
+            text += "  address " + address.to_string() + "\n";
+        if (!link.device) continue;
+        text += fmt::format("  key {} port {} mark {}\n", link.device->private_key.reveal_base64(),
+                            link.device->listen_port, link.device->fwmark);
+        std::vector<std::string> peers; // by key: a peer removed and put back is last in the list
+        for (const WgPeer& peer : link.device->peers) {
+            std::string line =
+                fmt::format("  peer {} psk {} endpoint {} keepalive {} ips", peer.public_key.to_base64(),
+                            peer.preshared_key.reveal_base64(),
+                            peer.endpoint ? peer.endpoint->to_string() : "-", peer.persistent_keepalive);
+            std::vector<IpPrefix> ips = peer.allowed_ips;
+            std::sort(ips.begin(), ips.end());
+            for (const IpPrefix& ip : ips)
+                line += " " + ip.to_string();
+            peers.push_back(line + "\n");
+        }
+        std::sort(peers.begin(), peers.end());
+        for (const std::string& line : peers)
+            text += line;
+    }
+    for (const Rule& rule : rules_)
+        text += describe(AddRule{rule}) + "\n";
+    std::vector<std::string> routes;
+    for (const Route& route : routes_)
+        routes.push_back(describe(AddRoute{route}) + "\n");
+    std::sort(routes.begin(), routes.end());
+    for (const std::string& line : routes)
+        text += line;
+    for (const auto& [key, value] : sysctls_)
+        text += key + " = " + value + "\n";
+    return text;
+}
+
+} // namespace wgd::fakes

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// FakeKernel: links, addresses, routes, rules, sysctls and WireGuard devices with the kernel's own rules:
+//
+//   - deleting a link takes its addresses, routes and device along; taking it down, its routes and IPv6
+//   addresses;
+//   - an address brings its connected route while the link is up (none for an IPv4 /32);
+//   - the first IPv4 address of a subnet takes the others of the subnet along when it goes;
+//   - a rule without a priority gets one below the lowest that is not zero;
+//   - a second route with the same table, destination and metric is EEXIST; a route needs a link that is up;
+//   - an MTU below 1280 ends IPv6 on the link;
+//   - an allowed IP belongs to one peer: adding it to another takes it away from the first.
+//
+// tests/fakes/conformance.hpp runs the same script here and on a real network namespace.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/ports/ports.hpp"
+#include "tests/fakes/faults.hpp"
+#include "tests/fakes/turns.hpp"
+
+namespace wgd::fakes {
+
+class FakeKernel final : public ports::SystemReader, public ports::Executor, public ports::Monitor {
+  public:
+    FakeKernel(Faults& faults, Turns& turns);
+
+    // Ports.
+    Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
+    Result<WgDevice> read_device(const std::string& link) override;
+    void perform(const plan::Op& op, ports::Done done) override;
+    void set_observer(ports::WorldObserver* observer) override { observer_ = observer; }
+    Result<void> watch_datapath(const std::string& link) override;
+    void unwatch_datapath(const std::string& link) override { watched_.erase(link); }
+
+    // What tests arrange, as somebody else's doing.
+    void add_link(const std::string& name, std::uint32_t mtu, const std::string& kind = "");
+    void add_address(const std::string& link, const std::string& prefix);
+    void add_route(const std::string& prefix, const std::string& link, std::uint32_t table = plan::kMainTable,
+                   std::uint32_t metric = 0);
+    void add_rule(const plan::Rule& rule);
+    void set_sysctl(const std::string& key, const std::string& value) { sysctls_[key] = value; }
+    void set_ipv6(bool available) { ipv6_ = available; }
+    void add_table_name(const std::string& name, std::uint32_t id) { table_names_[name] = id; }
+    void delete_link(const std::string& name);                           // and tells the observer
+    void kill_datapath(const std::string& name, const std::string& how); // and tells the observer
+    bool remove_rule(const plan::Rule& rule);
+    WgDevice* device(const std::string& link); // to play the peer: handshakes, roaming, counters
+
+    // Everything that can be observed, keys included, link indexes not (they never come back).
+    [[nodiscard]] std::string dump() const;
+    [[nodiscard]] const std::vector<plan::Rule>& rules() const { return rules_; }
+    [[nodiscard]] const std::vector<plan::Route>& routes() const { return routes_; }
+    [[nodiscard]] bool has_link(const std::string& name) const { return links_.count(name) != 0; }
+    [[nodiscard]] std::string sysctl(const std::string& key) const { return sysctls_.at(key); }
+    [[nodiscard]] bool watched(const std::string& link) const { return watched_.count(link) != 0; }
+
+    // The effect of one op, without faults.
+    Result<void> apply(const plan::Op& op);
+
+  private:
+    struct FakeLink {
+        plan::Link link;
+        std::vector<IpPrefix> addresses;
+        std::optional<WgDevice> device;
+        plan::Backend backend = plan::Backend::kKernel;
+    };
+    struct Apply;
+
+    Result<FakeLink*> find(const std::string& name);
+    void remove_link(const std::string& name);
+    void connect(const FakeLink& link, const IpPrefix& address);
+    void disconnect(const FakeLink& link, const IpPrefix& address);
+    void remove_ipv6(FakeLink& link);
+    void bring(FakeLink& link, bool up);
+    std::optional<plan::EndpointPath> path_to(const IpAddress& address, const std::string& except) const;
+    static void apply_delta(WgDevice& device, const DeviceDelta& delta);
+
+    Faults& faults_;
+    Turns& turns_;
+    ports::WorldObserver* observer_ = nullptr;
+    std::set<std::string> watched_;
+    std::map<std::string, FakeLink> links_;
+    std::vector<plan::Rule> rules_; // in the kernel's order
+    std::vector<plan::Route> routes_;
+    std::map<std::string, std::string> sysctls_;
+    std::map<std::string, std::uint32_t> table_names_;
+    bool ipv6_ = true;
+    std::uint32_t next_index_ = 1;
+};
+
+} // namespace wgd::fakes
