@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "datapath/wg/allowed_ips.hpp"
+
+#include <bit>
+#include <unordered_set>
+
+#include "common/base/bytes.hpp"
+#include "datapath/wg/peer.hpp"
+
+namespace wgd::wg {
+namespace allowed_ips_detail {
+namespace {
+
+Key4 key4(const std::uint8_t* bytes) {
+    return {load_be<std::uint32_t>(bytes)};
+}
+Key6 key6(const std::uint8_t* bytes) {
+    return {load_be<std::uint64_t>(bytes), load_be<std::uint64_t>(bytes + 8)};
+}
+
+unsigned bit_at(const Key4& key, unsigned at) {
+    return (key.word >> (31 - at)) & 1u;
+}
+unsigned bit_at(const Key6& key, unsigned at) {
+    return static_cast<unsigned>(at < 64 ? (key.high >> (63 - at)) & 1u : (key.low >> (127 - at)) & 1u);
+}
+
+// How many leading bits two keys share.
+unsigned common_bits(const Key4& a, const Key4& b) {
+    return static_cast<unsigned>(std::countl_zero(a.word ^ b.word));
+}
+unsigned common_bits(const Key6& a, const Key6& b) {
+    const std::uint64_t high = a.high ^ b.high;
+    return static_cast<unsigned>(high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(a.low ^ b.low));
+}
+
+Key4 masked(const Key4& key, unsigned length) {
+    return {length == 0 ? 0 : key.word & (~std::uint32_t{0} << (32 - length))};
+}
+Key6 masked(const Key6& key, unsigned length) {
+    const auto mask = [](unsigned bits) { return bits == 0 ? 0 : ~std::uint64_t{0} << (64 - bits); };
+    return {key.high & mask(std::min(length, 64u)), key.low & mask(length > 64 ? length - 64 : 0)};
+}
+
+IpAddress address_of(const Key4& key) {
+    std::array<std::uint8_t, 4> bytes;
+    store_be<std::uint32_t>(bytes.data(), key.word);
+    return IpAddress::v4(bytes);
+}
+IpAddress address_of(const Key6& key) {
+    std::array<std::uint8_t, 16> bytes;
+    store_be<std::uint64_t>(bytes.data(), key.high);
+    store_be<std::uint64_t>(bytes.data() + 8, key.low);
+    return IpAddress::v6(bytes);
+}
+
+template <class Key>
+bool covers(const Node<Key>& node, const Key& key) {
+    return common_bits(node.key, key) >= node.length;
+}
+
+} // namespace
+
+template <class Key>
+Trie<Key>::~Trie() {
+    std::vector<TrieNode*> rest;
+    if (TrieNode* root = root_.load()) rest.push_back(root);
+    while (!rest.empty()) {
+        TrieNode* node = rest.back();
+        rest.pop_back();
+        for (auto& child : node->child)
+            if (TrieNode* below = child.load()) rest.push_back(below);
+        delete node;
+    }
+}
+
+template <class Key>
+Peer* Trie<Key>::lookup(const Key& key) const {
+    Peer* best = nullptr;
+    const TrieNode* node = root_.load();
+    while (node && covers(*node, key)) {
+        if (Peer* peer = node->peer.load()) best = peer;
+        if (node->length == Key::kBits) break;
+        node = node->child[bit_at(key, node->length)].load();
+    }
+    return best;
+}
+
+template <class Key>
+std::pair<Node<Key>*, Peer*> Trie<Key>::insert(const Key& address, unsigned length, Peer* peer) {
+    const Key key = masked(address, length);
+    TrieNode* parent = nullptr;
+    std::atomic<TrieNode*>* slot = &root_;
+    TrieNode* node = slot->load();
+    while (node && node->length <= length && covers(*node, key)) {
+        if (node->length == length) {
+            Peer* before = node->peer.load();
+            node->peer.store(peer);
+            return {node, before};
+        }
+        parent = node;
+        slot = &node->child[bit_at(key, node->length)];
+        node = slot->load();
+    }
+
+    auto* made = new TrieNode;
+    made->key = key;
+    made->length = static_cast<std::uint8_t>(length);
+    made->peer.store(peer);
+    made->parent = parent;
+    if (!node) {
+        slot->store(made);
+        return {made, nullptr};
+    }
+    const unsigned shared = std::min({common_bits(node->key, key), length, unsigned{node->length}});
+    if (shared == length) { // the new prefix contains what was there
+        made->child[bit_at(node->key, length)].store(node);
+        node->parent = made;
+        slot->store(made);
+        return {made, nullptr};
+    }
+    auto* fork = new TrieNode;
+    fork->key = masked(key, shared);
+    fork->length = static_cast<std::uint8_t>(shared);
+    fork->parent = parent;
+    fork->child[bit_at(key, shared)].store(made);
+    fork->child[bit_at(node->key, shared)].store(node);
+    made->parent = fork;
+    node->parent = fork;
+    slot->store(fork);
+    return {made, nullptr};
+}
+
+template <class Key>
+Node<Key>* Trie<Key>::find(const Key& address, unsigned length) const {
+    const Key key = masked(address, length);
+    TrieNode* node = root_.load();
+    while (node && node->length <= length && covers(*node, key)) {
+        if (node->length == length) return node->peer.load() ? node : nullptr;
+        node = node->child[bit_at(key, node->length)].load();
+    }
+    return nullptr;
+}
+
+template <class Key>
+std::atomic<Node<Key>*>& Trie<Key>::slot_of(TrieNode* node) {
+    if (!node->parent) return root_;
+    return node->parent->child[bit_at(node->key, node->parent->length)];
+}
+
+// A node without a peer is worth its place only as a fork. Readers standing on it keep their way down: its
+// own child pointers stay as they are.
+template <class Key>
+void Trie<Key>::unlink_if_useless(TrieNode* node, Reclaimer& reclaimer) {
+    if (!node || node->peer.load()) return;
+    TrieNode* left = node->child[0].load();
+    TrieNode* right = node->child[1].load();
+    if (left && right) return;
+    TrieNode* only = left ? left : right;
+    slot_of(node).store(only);
+    if (only) only->parent = node->parent;
+    TrieNode* parent = node->parent;
+    reclaimer.retire(node);
+    unlink_if_useless(parent, reclaimer);
+}
+
+template <class Key>
+void Trie<Key>::remove(TrieNode* node, Reclaimer& reclaimer) {
+    node->peer.store(nullptr);
+    unlink_if_useless(node, reclaimer);
+}
+
+template class Trie<Key4>;
+template class Trie<Key6>;
+
+} // namespace allowed_ips_detail
+
+using allowed_ips_detail::Key4;
+using allowed_ips_detail::Key6;
+using allowed_ips_detail::Node;
+using allowed_ips_detail::Trie;
+
+namespace {
+
+template <class List, class NodeType>
+void append(List& list, NodeType* node) {
+    node->previous = list.last;
+    node->next = nullptr;
+    (list.last ? list.last->next : list.first) = node;
+    list.last = node;
+}
+
+template <class List, class NodeType>
+void detach(List& list, NodeType* node) {
+    (node->previous ? node->previous->next : list.first) = node->next;
+    (node->next ? node->next->previous : list.last) = node->previous;
+}
+
+} // namespace
+
+std::vector<IpPrefix> AllowedIpList::prefixes() const {
+    std::vector<IpPrefix> all;
+    for (const auto* node = v4_.first; node; node = node->next)
+        all.push_back(*IpPrefix::make(allowed_ips_detail::address_of(node->key), node->length));
+    for (const auto* node = v6_.first; node; node = node->next)
+        all.push_back(*IpPrefix::make(allowed_ips_detail::address_of(node->key), node->length));
+    return all;
+}
+
+Peer* AllowedIps::lookup_v4(const std::uint8_t* address) const {
+    return v4_.lookup(allowed_ips_detail::key4(address));
+}
+
+Peer* AllowedIps::lookup_v6(const std::uint8_t* address) const {
+    return v6_.lookup(allowed_ips_detail::key6(address));
+}
+
+template <class Key>
+void AllowedIps::insert_key(Trie<Key>& trie, const Key& key, unsigned length, Peer& peer) {
+    const auto list_of = [](Peer & owner) -> auto& {
+        if constexpr (std::is_same_v<Key, Key4>)
+            return owner.allowed_ips.v4_;
+        else
+            return owner.allowed_ips.v6_;
+    };
+    const auto [node, before] = trie.insert(key, length, &peer);
+    if (before) detach(list_of(*before), node);
+    append(list_of(peer), node);
+}
+
+template <class Key>
+void AllowedIps::remove_node(Trie<Key>& trie, Node<Key>* node, Peer& peer) {
+    if constexpr (std::is_same_v<Key, Key4>)
+        detach(peer.allowed_ips.v4_, node);
+    else
+        detach(peer.allowed_ips.v6_, node);
+    trie.remove(node, *reclaimer_);
+}
+
+void AllowedIps::insert(const IpPrefix& prefix, Peer& peer) {
+    const std::uint8_t* bytes = prefix.address().bytes().data();
+    if (prefix.family() == Family::kIpv4)
+        insert_key(v4_, allowed_ips_detail::key4(bytes), prefix.length(), peer);
+    else
+        insert_key(v6_, allowed_ips_detail::key6(bytes), prefix.length(), peer);
+}
+
+void AllowedIps::remove(const IpPrefix& prefix, Peer& peer) {
+    const std::uint8_t* bytes = prefix.address().bytes().data();
+    if (prefix.family() == Family::kIpv4) {
+        auto* node = v4_.find(allowed_ips_detail::key4(bytes), prefix.length());
+        if (node && node->peer.load() == &peer) remove_node(v4_, node, peer);
+    } else {
+        auto* node = v6_.find(allowed_ips_detail::key6(bytes), prefix.length());
+        if (node && node->peer.load() == &peer) remove_node(v6_, node, peer);
+    }
+}
+
+void AllowedIps::remove_all(Peer& peer) {
+    while (auto* node = peer.allowed_ips.v4_.first)
+        remove_node(v4_, node, peer);
+    while (auto* node = peer.allowed_ips.v6_.first)
+        remove_node(v6_, node, peer);
+}
+
+void AllowedIps::replace_all(Peer& peer, const std::vector<IpPrefix>& prefixes) {
+    // Every wanted prefix moves to the end of the list; what is then still in front of them is left over.
+    std::unordered_set<const void*> wanted;
+    wanted.reserve(prefixes.size());
+    for (const IpPrefix& prefix : prefixes) {
+        insert(prefix, peer);
+        if (prefix.family() == Family::kIpv4)
+            wanted.insert(peer.allowed_ips.v4_.last);
+        else
+            wanted.insert(peer.allowed_ips.v6_.last);
+    }
+    while (peer.allowed_ips.v4_.first && wanted.count(peer.allowed_ips.v4_.first) == 0)
+        remove_node(v4_, peer.allowed_ips.v4_.first, peer);
+    while (peer.allowed_ips.v6_.first && wanted.count(peer.allowed_ips.v6_.first) == 0)
+        remove_node(v6_, peer.allowed_ips.v6_.first, peer);
+}
+
+} // namespace wgd::wg
