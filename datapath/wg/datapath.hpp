@@ -24,6 +24,7 @@ namespace wgd::wg {
 
 class Peer;
 struct DataPathState; // shared tables; datapath_state.hpp
+struct ReaderSlot;    // reclaimer.hpp
 
 inline constexpr std::size_t kTransportHeaderSize = 16; // type, reserved, receiver index, counter
 inline constexpr std::size_t kTransportOverhead = kTransportHeaderSize + crypto::kAeadTagSize;
@@ -125,7 +126,7 @@ class DataThread {
 
     // Writes the ICMP or ICMPv6 "destination unreachable" for a packet that has no route or no endpoint, as
     // the inner packet to give back to the TUN. Returns its size, 0 if none is due (RFC 1122 3.2.2, RFC
-    // 4443 2.4: never about an error, a multicast or a fragment; at most kUnreachablePerSecond).
+    // 4443 2.4: never about an error, a multicast or a fragment) or too many were sent.
     [[nodiscard]] std::size_t unreachable(ByteView inner_packet, Drop why, Now now,
                                           std::span<std::uint8_t, 576> out);
 
@@ -140,12 +141,11 @@ class DataThread {
   private:
     friend class DataPath;
     friend class Engine;
-    struct Slot;
     DataThread(DataPathState& state, crypto::Aead& aead);
 
     DataPathState* state_;
     crypto::Aead* aead_;
-    Slot* slot_;
+    ReaderSlot* slot_;
 };
 
 // Thread-safe. Lives as long as its Engine; DataThreads must go first.
