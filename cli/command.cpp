@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/terminal.hpp"
+
+namespace wgd::cli {
+namespace {
+
+constexpr Option kJson{"--json", "print JSON of a stable, versioned shape"};
+
+std::vector<Command> make_commands() {
+    return {
+        {"up",
+         "NAME",
+         "bring a tunnel up",
+         "Brings up the tunnel of the profile /etc/wireguard/NAME.conf. Either all of it happens or, when "
+         "something\n"
+         "fails, nothing: the system is left as it was. A tunnel that is up already stays as it is.",
+         {kJson},
+         {Operand::kProfile},
+         1,
+         false,
+         run_up},
+        {"down",
+         "NAME",
+         "take a tunnel down",
+         "Takes the tunnel down and leaves links, addresses, routes, rules and firewall as they were before "
+         "it.",
+         {kJson},
+         {Operand::kTunnel},
+         1,
+         false,
+         run_down},
+        {"status",
+         "[NAME]",
+         "show tunnels and their peers",
+         "Shows the tunnels that are up, under way or failed: what carries them and why, addresses, peers "
+         "with their\n"
+         "endpoint, last handshake and transfer, and what is wrong. Needs no privilege.",
+         {kJson, {"--watch", "show again every two seconds until interrupted"}},
+         {Operand::kProfile},
+         0,
+         false,
+         run_status},
+        {"list",
+         "",
+         "list installed profiles",
+         "Lists the profiles in /etc/wireguard, the state of each and why it cannot be used, if so.",
+         {kJson, {"--names", "print only the names, one a line"}},
+         {},
+         0,
+         false,
+         run_list},
+        {"plan",
+         "NAME [up|down]",
+         "show what up or down would do",
+         "Prints the steps that `wgctl up NAME` (or down) would take now, as the commands that would do the "
+         "same by\n"
+         "hand. Nothing is touched. Secrets are masked.",
+         {kJson},
+         {Operand::kProfile, Operand::kPlanVerb},
+         1,
+         false,
+         run_plan},
+        {"check",
+         "NAME|FILE",
+         "find mistakes in a profile",
+         "Reports everything wrong with a profile as FILE:LINE:COLUMN: message. With a FILE (anything with a "
+         "slash or\n"
+         "ending in .conf, or - for standard input) neither the daemon nor any privilege is needed.",
+         {kJson},
+         {Operand::kProfileOrFile},
+         1,
+         false,
+         run_check},
+        {"genkey",
+         "",
+         "print a new private key",
+         "Prints a new private key. As `wg genkey`.",
+         {},
+         {},
+         0,
+         true,
+         run_genkey},
+        {"genpsk",
+         "",
+         "print a new preshared key",
+         "Prints a new preshared key. As `wg genpsk`.",
+         {},
+         {},
+         0,
+         true,
+         run_genpsk},
+        {"pubkey",
+         "",
+         "turn a private key into its public key",
+         "Reads a private key from standard input and prints its public key. As `wg pubkey`.",
+         {},
+         {},
+         0,
+         true,
+         run_pubkey},
+        {"completion",
+         "bash|zsh|fish",
+         "print a completion script for a shell",
+         "Prints the script that makes the shell complete wgctl's command line. Packages install it already.",
+         {},
+         {Operand::kShell},
+         1,
+         false,
+         run_completion},
+    };
+}
+
+std::string help_of(const std::string& program, const Command& command) {
+    std::string text = fmt::format("Usage: {} {}{}{}{}\n\n{}\n", program, command.name,
+                                   command.options.empty() ? "" : " [OPTION]...",
+                                   command.usage.empty() ? "" : " ", command.usage, command.details);
+    text += "\nOptions:\n";
+    for (const auto& option : command.options)
+        text += fmt::format("  {:<12} {}\n", option.name, option.help);
+    text += fmt::format("  {:<12} {}\n", "--help", "print this");
+    return text;
+}
+
+std::string help(const std::string& program) {
+    std::string text =
+        fmt::format("Usage: {} COMMAND [OPTION]... [ARGUMENT]...\n"
+                    "Brings WireGuard tunnels up and down through the wgd daemon.\n\nCommands:\n",
+                    program);
+    for (const auto& command : commands())
+        text += fmt::format("  {:<12} {}\n", command.name, command.summary);
+    text += fmt::format("\n`{} COMMAND --help` tells more; so does wgctl(1).\n", program);
+    return text;
+}
+
+int usage_error(const std::string& program, const Command* command, const std::string& message) {
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), printable(message).c_str());
+    if (command != nullptr)
+        std::fprintf(stderr, "%s",
+                     fmt::format("Usage: {} {} {}\n", program, command->name, command->usage).c_str());
+    else
+        std::fprintf(stderr, "Try '%s --help'.\n", program.c_str());
+    return kUsage;
+}
+
+} // namespace
+
+bool Invocation::has(std::string_view option) const {
+    return std::find(options.begin(), options.end(), option) != options.end();
+}
+
+const std::vector<Command>& commands() {
+    static const std::vector<Command> table = make_commands();
+    return table;
+}
+
+const Command* find_command(std::string_view name) {
+    for (const auto& command : commands())
+        if (command.name == name) return &command;
+    return nullptr;
+}
+
+int report(const Invocation& invocation, const CommandError& error) {
+    if (invocation.has("--json")) {
+        const nlohmann::ordered_json json{{"version", 1},
+                                          {"error", {{"code", error.code}, {"message", error.message}}}};
+        print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    }
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), printable_lines(error.message).c_str());
+    return error.exit;
+}
+
+int run_wgctl(const std::string& program, const std::vector<std::string>& arguments) {
+    if (arguments.empty()) {
+        std::fputs(help(program).c_str(), stderr);
+        return kUsage;
+    }
+    const std::string& verb = arguments.front();
+    if (verb == "--help" || verb == "-h" || verb == "help") {
+        if (const auto* command = arguments.size() > 1 ? find_command(arguments[1]) : nullptr)
+            return print(help_of(program, *command));
+        return print(help(program));
+    }
+    if (verb == "--version" || verb == "-V") return print(fmt::format("wgctl {}\n", WGD_VERSION));
+    const auto* command = find_command(verb);
+    if (command == nullptr) return usage_error(program, nullptr, "no such command '" + verb + "'");
+
+    Invocation invocation{program, command->name, {}, {}};
+    bool options_end = false;
+    for (std::size_t i = 1; i < arguments.size(); ++i) {
+        const std::string& word = arguments[i];
+        if (!options_end && (word == "--help" || word == "-h")) return print(help_of(program, *command));
+        if (command->wg || options_end || word.size() < 2 || word[0] != '-') {
+            invocation.operands.push_back(word);
+        } else if (word == "--") {
+            options_end = true;
+        } else {
+            const auto known = std::find_if(command->options.begin(), command->options.end(),
+                                            [&](const Option& option) { return option.name == word; });
+            if (known == command->options.end())
+                return usage_error(program, command, "no such option '" + word + "'");
+            invocation.options.push_back(known->name);
+        }
+    }
+    if (!command->wg && invocation.operands.size() < command->required)
+        return usage_error(program, command, "an argument is missing");
+    if (!command->wg && invocation.operands.size() > command->operands.size())
+        return usage_error(program, command, "too many arguments: '" + invocation.operands.back() + "'");
+    return command->run(invocation);
+}
+
+} // namespace wgd::cli
