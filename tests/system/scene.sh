@@ -67,34 +67,34 @@ check() { # DESCRIPTION COMMAND...
     if "$@" >"$SCENE/out" 2>&1; then pass "$description"; else fail "$description" "$SCENE/out"; fi
 }
 
-# The same for a program whose output is worth reading: it is shown in any case.
+# The same for a program whose output is worth reading: it is shown in any case, and check_says looks into it.
 check_shown() { # DESCRIPTION COMMAND...
     local description=$1
     shift
-    if "$@" >"$SCENE/out" 2>&1; then
+    if "$@" >"$SCENE/said" 2>&1; then
         pass "$description"
-        quote <"$SCENE/out"
+        quote <"$SCENE/said"
     else
-        fail "$description" "$SCENE/out"
+        fail "$description" "$SCENE/said"
     fi
 }
 
-# The command must fail with an exit status of its own (no signal) and say what matches the extended regex.
-check_refused() { # DESCRIPTION REGEX COMMAND...
-    local description=$1 regex=$2 rc=0
-    shift 2
-    "$@" >"$SCENE/out" 2>&1 || rc=$?
-    if [ "$rc" = 0 ]; then
-        echo "(exit status 0; expected a refusal matching: $regex)" >>"$SCENE/out"
-    elif [ "$rc" -ge 124 ]; then
-        echo "(exit status $rc: not a refusal)" >>"$SCENE/out"
-    elif ! grep -Eqi -- "$regex" "$SCENE/out"; then
-        echo "(exit status $rc, but nothing above matches: $regex)" >>"$SCENE/out"
-    else
+# The command must be refused with exactly this exit status, in words that match the extended regex.
+check_refused() { # DESCRIPTION STATUS REGEX COMMAND...
+    local description=$1 status=$2 regex=$3 rc=0
+    shift 3
+    "$@" >"$SCENE/said" 2>&1 || rc=$?
+    if [ "$rc" = "$status" ] && grep -Eqi -- "$regex" "$SCENE/said"; then
         pass "$description"
         return 0
     fi
-    fail "$description" "$SCENE/out"
+    echo "(exit status $rc, expected $status; the text should match: $regex)" >>"$SCENE/said"
+    fail "$description" "$SCENE/said"
+}
+
+# What the last check_shown or check_refused ran has said this (extended regex).
+check_says() { # DESCRIPTION REGEX
+    if grep -Eqi -- "$2" "$SCENE/said"; then pass "$1"; else fail "$1 (looked for: $2)" "$SCENE/said"; fi
 }
 
 check_same() { # DESCRIPTION EXPECTED-FILE ACTUAL-FILE

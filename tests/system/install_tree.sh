@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What scripts/install puts where (DESTDIR, as a packager uses it), that systemd and the bus can read it, and that
+# scripts/uninstall takes all of it away again. Needs no root.
+set -uo pipefail
+: "${WGD_SOURCE:?}" "${WGD_BUILD:?}"
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failures=0
+problem() {
+    printf 'FAILED: %s\n' "$*"
+    failures=$((failures + 1))
+}
+
+DESTDIR=$tree "$WGD_SOURCE/scripts/install" --built >"$tree.log" 2>&1 || {
+    cat "$tree.log"
+    rm -f "$tree.log"
+    exit 1
+}
+rm -f "$tree.log"
+
+expected=(
+    "755 /usr/sbin/wgd"
+    "755 /usr/sbin/wgd-datapath"
+    "755 /usr/bin/wgctl"
+    "644 /lib/systemd/system/wgd.service"
+    "644 /usr/share/dbus-1/system.d/org.wgd1.conf"
+    "644 /usr/share/dbus-1/system-services/org.wgd1.service"
+    "644 /usr/share/dbus-1/interfaces/org.wgd1.Manager.xml"
+    "644 /usr/share/dbus-1/interfaces/org.wgd1.Tunnel.xml"
+    "644 /usr/share/dbus-1/interfaces/org.wgd1.Peer.xml"
+    "644 /usr/share/bash-completion/completions/wgctl"
+    "644 /usr/share/man/man1/wgctl.1"
+    "644 /usr/share/man/man8/wgd.8"
+)
+for row in "${expected[@]}"; do
+    mode=${row%% *} path=${row#* }
+    if [ ! -e "$tree$path" ]; then
+        problem "$path is not installed"
+    elif [ "$(stat -c %a "$tree$path")" != "$mode" ]; then
+        problem "$path has mode $(stat -c %a "$tree$path"), not $mode"
+    fi
+done
+while IFS= read -r path; do
+    [[ $path =~ ^(/usr/s?bin|/usr/lib|/usr/libexec|/usr/share|/lib/systemd/system|/etc/wgd)/ ]] || problem "$path is in an unexpected place"
+done < <(cd "$tree" && find . ! -type d -printf '/%P\n')
+if find "$tree" -perm /6000 | grep -q .; then problem "something is setuid or setgid"; fi
+if grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | grep -q .; then
+    problem "a text file names the build's directories: $(grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | tr '\n' ' ')"
+fi
+for program in /usr/sbin/wgd /usr/sbin/wgd-datapath /usr/bin/wgctl; do
+    [ -x "$tree$program" ] || continue
+    "$tree$program" --version >/dev/null || problem "$program --version fails"
+    "$tree$program" --help >/dev/null || problem "$program --help fails"
+done
+if command -v systemd-analyze >/dev/null && [ -e "$tree/lib/systemd/system/wgd.service" ]; then
+    # ExecStart names installed paths, which are in the tree and not here: --root makes them so.
+    mkdir -p "$tree/usr/lib/systemd" && ln -sfn ../../../lib/systemd/system "$tree/usr/lib/systemd/system"
+    output=$(systemd-analyze verify --root="$tree" --recursive-errors=no --man=no wgd.service 2>&1) ||
+        problem "systemd-analyze verify: $output"
+    rm -f "$tree/usr/lib/systemd/system"
+fi
+
+(cd "$tree" && find . ! -type d -printf '    /%P\n' | sort)
+DESTDIR=$tree "$WGD_SOURCE/scripts/uninstall" >/dev/null || problem "scripts/uninstall fails"
+left=$(find "$tree" ! -type d)
+[ -z "$left" ] || problem "scripts/uninstall leaves: $left"
+[ "$failures" = 0 ]

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The daemon goes and comes back, politely and by SIGKILL: its tunnels stay, a TCP stream through one never breaks,
+# and the new daemon knows them well enough to take them down. Then the datapath is killed under the daemon.
+here=$(dirname "${BASH_SOURCE[0]}")
+WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
+. "$here/scene.sh"
+. "$here/world.sh"
+
+need_tools wg jq socat ping
+need_programs wgd wgctl wgd-datapath
+enter_scene "$@"
+
+make_world
+provider_peer
+start_bus home
+start_wgd home
+full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
+snapshot home "$SCENE/before"
+
+state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | head -n 1; }
+is_state() { [ "$(state_of "$1")" = "$2" ]; }
+
+heading "A TCP stream through a tunnel"
+check "up" wgctl home up home
+# One numbered line every 20 ms, for as long as the other end listens; a broken connection ends it.
+start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
+wait_for 5 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
+start home stream socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream"
+stream=$STARTED
+received() { wc -l <"$SCENE/stream" 2>/dev/null || echo 0; }
+flows() { # MORE: that many further lines arrive, now
+    local target
+    target=$(($(received) + $1))
+    wait_for 10 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
+}
+check "it flows" flows 20
+on home wg show home dump | head -n 1 >"$SCENE/device"
+datapath_before=$(pidof wgd-datapath || echo none)
+
+for how in TERM KILL; do
+    heading "wgd is ended with SIG$how"
+    stop "$WGD_PID" "$how"
+    check "the stream flows without a daemon" flows 20
+    check "wgctl says that the daemon is not there" bash -c '
+        nsenter --target "$1" --net --mount -- "$2" status home; [ $? = 3 ]' - "${MACHINE_PID[home]}" "$BIN/wgctl"
+    start_wgd home
+    check "after its return the tunnel is up" wait_for 5 "up" is_state home up
+    check "the same datapath runs on" test "$(pidof wgd-datapath || echo none)" = "$datapath_before"
+    on home wg show home dump | head -n 1 >"$SCENE/device-now"
+    check_same "key, port and mark are the same" "$SCENE/device" "$SCENE/device-now"
+    check "the stream flows" flows 20
+done
+kill "$stream"
+check "every line came once and in order" bash -c '
+    n=$(wc -l <"$1"); head -n "$n" "$1" | cmp - <(seq 0 $((n - 1)))' - "$SCENE/stream"
+check "another up changes nothing" wgctl home up home
+check "down" wgctl home down home
+snapshot home "$SCENE/after"
+check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+
+heading "The datapath is killed under the daemon"
+check "up" wgctl home up home
+kill -9 "$(pidof wgd-datapath)"
+check "the tunnel is failed" wait_for 10 "failed" is_state home failed
+check_shown "status tells it" wgctl home status home
+check_says "  ... with the reason" 'datapath|killed|signal'
+snapshot home "$SCENE/after"
+check_same "nothing of it is left" "$SCENE/before" "$SCENE/after"
+check "the next up works" wgctl home up home
+check "  ... and traffic flows" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "down" wgctl home down home
+snapshot home "$SCENE/after"
+check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+finish

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Several full tunnels on one machine, started at the same time (wg-quick: compat D3, D4): never the same mark or
+# table, never a moment without rules for the one that is up, and taking one down leaves the other's rules alone.
+here=$(dirname "${BASH_SOURCE[0]}")
+WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
+. "$here/scene.sh"
+. "$here/world.sh"
+
+need_tools wg jq
+need_programs wgd wgctl wgd-datapath
+enter_scene "$@"
+
+make_world
+provider_peer
+start_bus home
+start_wgd home
+names=(one two three)
+for name in "${names[@]}"; do
+    full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home "$name"
+done
+snapshot home "$SCENE/before"
+
+# "FAMILY fwmark MARK table TABLE" of every tunnel rule.
+full_tunnel_rules() {
+    local family
+    for family in 4 6; do
+        on home ip -j -$family rule show | jq -r --arg f $family '
+            .[] | select(has("not") and has("fwmark")) | "\($f) fwmark \(.fwmark) table \(.table)"'
+    done
+}
+suppress_rules() { # FAMILY
+    on home ip -j "-$1" rule show | jq '[.[] | select(.suppress_prefixlen == 0)] | length'
+}
+
+for round in 1 2 3 4 5; do
+    heading "Round $round: ${#names[@]} at once"
+    pids=()
+    for name in "${names[@]}"; do
+        wgctl home up "$name" >"$SCENE/up-$name" 2>&1 &
+        pids+=($!)
+    done
+    for i in "${!names[@]}"; do
+        rc=0
+        wait "${pids[i]}" || rc=$?
+        if [ "$rc" = 0 ]; then pass "up ${names[i]}"; else fail "up ${names[i]}" "$SCENE/up-${names[i]}"; fi
+    done
+    marks=$(for name in "${names[@]}"; do on home wg show "$name" fwmark; done | sort -u)
+    check "every tunnel has a mark of its own: $(tr '\n' ' ' <<<"$marks")" test "$(grep -c 0x <<<"$marks")" = ${#names[@]}
+    full_tunnel_rules >"$SCENE/rules"
+    for mark in $marks; do
+        check "rules for mark $mark, IPv4 and IPv6, each with its own table" \
+            test "$(grep -c "fwmark $mark table $((mark))$" "$SCENE/rules")" = 2
+    done
+    check "no other tunnel rules" test "$(wc -l <"$SCENE/rules")" = $((2 * ${#names[@]}))
+
+    heading "Round $round: one after the other goes"
+    remaining=${#names[@]}
+    for name in "${names[@]}"; do
+        mark=$(on home wg show "$name" fwmark)
+        check "down $name" wgctl home down "$name"
+        remaining=$((remaining - 1))
+        full_tunnel_rules >"$SCENE/rules"
+        check "its rules are gone, the others' are not" bash -c '
+            ! grep -q "fwmark $1 " "$2" && [ "$(wc -l <"$2")" = "$3" ]' - "$mark" "$SCENE/rules" $((2 * remaining))
+        if [ "$remaining" -gt 0 ]; then
+            check "main is still asked first for anything but a default route" \
+                test "$(suppress_rules 4)" -ge 1 -a "$(suppress_rules 6)" -ge 1
+            check "src_valid_mark stays while it is needed" \
+                test "$(on home cat /proc/sys/net/ipv4/conf/all/src_valid_mark)" = 1
+        fi
+    done
+    snapshot home "$SCENE/after"
+    check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+done
+
+heading "Up and down of the same tunnel, from several callers at once"
+pids=()
+for verb in up up down up down up; do
+    wgctl home "$verb" one >/dev/null 2>&1 &
+    pids+=($!)
+done
+for pid in "${pids[@]}"; do
+    rc=0
+    wait "$pid" || rc=$?
+    # done, superseded, not up, or busy: all of these are answers; a crash or a hang is none
+    check "a caller got an answer (exit status $rc)" test "$rc" = 0 -o "$rc" = 1 -o "$rc" = 6 -o "$rc" = 7
+done
+wgctl home down one >/dev/null 2>&1
+snapshot home "$SCENE/after"
+check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+finish
