@@ -2,18 +2,15 @@
 // NetlinkClient: the kernel's WireGuard devices, in the network namespace of the thread that opened it.
 #pragma once
 
-#include <memory>
-
+#include "common/wgapi/netlink_socket.hpp"
 #include "common/wgapi/wg_client.hpp"
-
-struct nl_sock;
 
 namespace wgd {
 
 class NetlinkClient final : public WgClient {
   public:
     // Opens the sockets. Does not fail for want of a WireGuard module: the kernel may load it later, so the
-    // family is looked up per call (kUnsupported while there is none).
+    // family is looked up when it is needed (kUnsupported while there is none).
     static Result<NetlinkClient> open();
 
     Result<WgDevice> get(std::string_view name) override;
@@ -22,18 +19,16 @@ class NetlinkClient final : public WgClient {
     Result<std::vector<std::string>> list() override; // links of kind "wireguard"
 
   private:
-    struct SocketDeleter {
-        void operator()(nl_sock* socket) const;
-    };
-    using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
-    NetlinkClient(Socket generic, Socket route)
+    NetlinkClient(wgnl::NetlinkSocket generic, wgnl::NetlinkSocket route)
         : generic_(std::move(generic))
         , route_(std::move(route)) {}
-    Result<int> family();
+    Result<std::uint16_t> family();
+    Result<void> command(std::uint8_t command, std::uint16_t flags, ByteView attributes,
+                         const std::function<Result<void>(ByteView attributes)>& on_message = {});
 
-    Socket generic_;
-    Socket route_;
-    int family_ = 0; // 0: not known yet
+    wgnl::NetlinkSocket generic_;
+    wgnl::NetlinkSocket route_;
+    std::uint16_t family_ = 0; // 0: not known yet
 };
 
 } // namespace wgd

@@ -4,6 +4,7 @@
 // Source: <linux/wireguard.h>, <linux/netlink.h>.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -25,7 +26,8 @@ std::vector<SecretBytes> encode_set(std::string_view interface, const DeviceDelt
                                     std::size_t max_payload = kDefaultMaxPayload);
 
 // Collects the messages of one dump. A peer that was cut in the middle appears again with its public key and
-// the rest of its allowed IPs; it is put together again here.
+// the rest of its allowed IPs; it is put together again here. The bytes may come from anybody who can answer
+// on the socket: every length is checked.
 class DeviceDump {
   public:
     Result<void> add(ByteView attributes); // kProtocol: not attributes, or of a wrong size
@@ -33,6 +35,8 @@ class DeviceDump {
 
   private:
     WgDevice device_;
+    bool first_peer_of_message_ = false; // the next peer may continue the last one
+    Result<void> add_peer(ByteView attributes);
 };
 
 } // namespace wgd::wgnl

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Large and hostile texts: linear time, bounded output.
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
-#include <chrono>
-#include <cstdio>
+#include <ctime>
+#include <string>
 
 #include "common/base/encoding.hpp"
 #include "common/config/parser.hpp"
@@ -29,16 +31,29 @@ std::string many_peers(unsigned peers, unsigned ips_each) {
     return text;
 }
 
-std::chrono::duration<double>
-time_of_parse(const std::string& text) { // the best of three: others use the machine
-    auto best = std::chrono::duration<double>::max();
+// Processor seconds, the best of three: others use the machine.
+double time_of_parse(const std::string& text) {
+    double best = 1e9;
     for (int i = 0; i < 3; ++i) {
-        const auto begin = std::chrono::steady_clock::now();
+        const auto begin = std::clock();
         (void)parse(text, kName);
-        best = std::min<std::chrono::duration<double>>(best, std::chrono::steady_clock::now() - begin);
+        best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
     }
     return best;
 }
+
+#if defined(__has_feature) // clang
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WGD_SLOW_BUILD
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) // gcc
+#define WGD_SLOW_BUILD
+#endif
+#ifdef WGD_SLOW_BUILD
+constexpr double kAllowance = 15;
+#else
+constexpr double kAllowance = 1;
+#endif
 
 } // namespace
 
@@ -50,7 +65,7 @@ TEST_CASE("ten thousand peers and fifty thousand allowed IPs") {
     CHECK(outcome.profile->peers.size() == 10000);
     CHECK(outcome.profile->peers.back().allowed_ips.size() == 5);
     CHECK(outcome.profile->peers.back().name == "peer 9999");
-    CHECK(time_of_parse(text).count() < 0.2);
+    CHECK(time_of_parse(text) < 0.2 * kAllowance);
 }
 
 TEST_CASE("twice the text takes about twice the time, whatever is in it") {
@@ -77,7 +92,7 @@ TEST_CASE("twice the text takes about twice the time, whatever is in it") {
     const std::size_t times = (1U << 18) / piece.size();
     const auto small = time_of_parse(head + repeat(piece, times));
     const auto large = time_of_parse(head + repeat(piece, times * 4));
-    CHECK(large.count() < 0.001 + 12 * small.count()); // 16 were quadratic
+    CHECK(large < 0.002 + 12 * small); // 16 were quadratic
 }
 
 TEST_CASE("a flood of errors is cut, and says so") {
