@@ -29,8 +29,9 @@ std::vector<Diagnostic> Collector::take(SourcePosition end) && {
         if (count > kMaxDiagnostics)
             kept_.push_back({severity,
                              end,
-                             fmt::format("and {} more {}s, not shown", count - kMaxDiagnostics,
-                                         severity == Severity::kError ? "error" : "warning"),
+                             fmt::format("and {} more {}{}, not shown", count - kMaxDiagnostics,
+                                         severity == Severity::kError ? "error" : "warning",
+                                         count - kMaxDiagnostics == 1 ? "" : "s"),
                              {}});
     }
     return std::move(kept_);

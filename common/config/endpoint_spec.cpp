@@ -95,11 +95,8 @@ Parsed<EndpointSpec> parse_endpoint(std::string_view text) {
         spec.scope = std::string(scope);
     }
     spec.host = std::string(host.substr(0, percent));
-    if (spec.host.find(':') != std::string::npos) {
-        if (!IpAddress::parse(spec.host))
-            return bad(fmt::format("{} is not an IPv6 address", quote(spec.host)), host_offset);
-        return spec;
-    }
+    if (text.find("://") != std::string_view::npos) return bad("an endpoint is host:port, not a URL", 0);
+    if (spec.host.find(':') != std::string::npos && IpAddress::parse(spec.host)) return spec;
     if (!spec.scope.empty()) return bad("only an IPv6 address has a scope", host_offset + percent);
     if (!parse_ipv4_any_form(spec.host) && !is_host_name(spec.host))
         return bad(spec.host.empty()

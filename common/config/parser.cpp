@@ -107,7 +107,7 @@ class Parser {
     bool peer_open_ = false;
     bool public_key_seen_ = false;
     bool public_key_good_ = false;
-    std::array<unsigned, 32> seen_in_interface_{}; // line of a scalar key, by KeyId
+    std::array<unsigned, 32> seen_in_interface_{}; // last line of a key, by KeyId
     std::array<unsigned, 32> seen_in_peer_{};
     SourcePosition public_key_at_;
     struct Owner {
@@ -261,21 +261,19 @@ void Parser::on_entry(const Line& line) {
     if (key->section != section_)
         return diagnostics_.error(where, fmt::format("{} belongs in {}, not in {}", key->name,
                                                      section_name(key->section), section_name(section_)));
+    auto& seen =
+        (section_ == Section::kPeer ? seen_in_peer_ : seen_in_interface_)[static_cast<std::size_t>(key->id)];
+    const auto before = std::exchange(seen, line.number);
     if ((is_hook(key->id) ? line.raw_value : line.value).empty()) {
         if (!may_be_empty(key->id))
             diagnostics_.error(line.position_of(line.value),
                                fmt::format("{} has no value; give one or leave the line out", key->name));
         return;
     }
-    if (!is_repeatable(key->id)) {
-        auto& seen = (section_ == Section::kPeer ? seen_in_peer_
-                                                 : seen_in_interface_)[static_cast<std::size_t>(key->id)];
-        if (seen != 0)
-            diagnostics_.warning(
-                where, fmt::format("{} again, as in line {}; the last one counts{}", key->name, seen,
-                                   key->id == KeyId::kPublicKey ? " (is a [Peer] line missing?)" : ""));
-        seen = line.number;
-    }
+    if (!is_repeatable(key->id) && before != 0)
+        diagnostics_.warning(where,
+                             fmt::format("{} again, as in line {}; the last one counts{}", key->name, before,
+                                         key->id == KeyId::kPublicKey ? " (is a [Peer] line missing?)" : ""));
     if (section_ == Section::kInterface)
         on_interface_key(line, key->id);
     else
@@ -399,14 +397,17 @@ void Parser::on_allowed_ips(const Line& line) {
         auto prefix = parse_allowed_ip(text);
         if (!prefix) {
             prefix.error().offset += sign ? 1 : 0;
-            if (std::any_of(item.begin(), item.end(), is_space))
-                prefix.error().message += " (allowed IPs are separated by commas)";
+            if (const auto* space = std::find_if(item.begin(), item.end(), is_space);
+                space != item.end() && parse_allowed_ip(std::string_view(item.begin(), space)))
+                prefix.error() = {"a comma is missing in front of this item",
+                                  static_cast<std::size_t>(space - item.begin()),
+                                  {}};
             return report(line, squeezed, prefix.error());
         }
         const auto network = prefix->network();
         if (network != *prefix)
             diagnostics_.warning(line.position_of(item),
-                                 fmt::format("{} has bits set behind its length", quote(text)),
+                                 fmt::format("{} has a host part; WireGuard clears it", quote(text)),
                                  network.to_string());
         peer.allowed_ips.push_back({network, remove});
         if (remove) return;
@@ -456,7 +457,7 @@ void Parser::close_peer() {
             diagnostics_.warning(public_key_at_,
                                  fmt::format("the same peer as in line {}", first->second.line));
     }
-    if (peer.allowed_ips.empty() && is_quick())
+    if (seen_in_peer_[static_cast<std::size_t>(KeyId::kAllowedIps)] == 0 && is_quick())
         diagnostics_.warning(peer.position,
                              "this peer has no AllowedIPs: nothing will be sent to it or taken from it");
 }

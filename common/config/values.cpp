@@ -134,8 +134,9 @@ Parsed<std::uint32_t> parse_fwmark(std::string_view text) {
     const bool good = hex ? !digits.empty() && digits.find_first_not_of(kHexDigits) == std::string_view::npos
                           : all_digits(digits);
     if (!good) {
-        if (text.substr(0, 2) == "0X")
-            return bad("FwMark takes '0x' with a small x", 1, "0x" + std::string(text.substr(2, 8)));
+        if (text.substr(0, 2) == "0X" && text.size() <= 10 &&
+            text.find_first_not_of(kHexDigits, 2) == std::string_view::npos)
+            return bad("FwMark takes '0x' with a small x", 1, "0x" + std::string(text.substr(2)));
         return bad(
             fmt::format("{} is not a mark: write off, a number, or 0x and hexadecimal digits", quote(text)));
     }

@@ -129,8 +129,9 @@ TEST_CASE("AllowedIPs of several lines add up, host bits are cleared with a warn
     const auto p = good(text);
     REQUIRE(p.peers[0].allowed_ips.size() == 2);
     CHECK(p.peers[0].allowed_ips[0].prefix.to_string() == "10.0.0.0/24");
-    CHECK(findings(text) == "t:4:14: warning: '10.0.0.1/24' has bits set behind its length (did you mean "
-                            "'10.0.0.0/24'?)\n");
+    CHECK(findings(text) ==
+          "t:4:14: warning: '10.0.0.1/24' has a host part; WireGuard clears it (did you mean "
+          "'10.0.0.0/24'?)\n");
 }
 
 TEST_CASE("hooks keep everything behind the first '='") {
@@ -270,8 +271,10 @@ TEST_CASE("columns are those of the offending item") {
     CHECK(findings("[Interface]\nAddress = 10.0.0.1/24, 10.0.0.2/33\n") ==
           "t:2:33: error: prefix length '33' is larger than 32\n");
     CHECK(findings("[Interface]\n" + kPeer + "AllowedIPs = 10.0.0.0/8, fd 00::/ 200,\n") ==
-          "t:4:35: error: prefix length '200' is larger than 128 (allowed IPs are separated by commas)\n"
+          "t:4:35: error: prefix length '200' is larger than 128\n"
           "t:4:39: error: an address is missing\n");
+    CHECK(findings("[Interface]\n" + kPeer + "AllowedIPs = 10.0.0.0/8 11.0.0.0/8\n") ==
+          "t:4:25: error: a comma is missing in front of this item\n");
 }
 
 TEST_CASE("wg's own dialect") {
