@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/sys/monitor.hpp"
+
+#include <cerrno>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "common/base/log.hpp"
+#include "daemon/sys/rtnl_link.hpp"
+
+namespace wgd::sys {
+namespace {
+
+constexpr int kGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+                           RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
+constexpr int kReceiveBuffer = 4 << 20; // room for a routing daemon's bursts
+constexpr int kDatagramsPerTurn = 256;
+
+bool same_link(const plan::Link& a, const plan::Link& b) {
+    return a.name == b.name && a.alias == b.alias && a.mtu == b.mtu && a.up == b.up;
+}
+
+} // namespace
+
+Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& loop, NetlinkSocket& netlink,
+                                                               DatapathProcesses& datapaths) {
+    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+    if (!fd) return fail_errno(ErrorCode::kKernel, errno, "cannot open a netlink socket");
+    // Beyond rmem_max with CAP_NET_ADMIN; without it, what the limit allows.
+    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
+        static_cast<void>(
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer));
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+        return fail_errno(ErrorCode::kKernel, errno, "cannot bind a netlink socket");
+    for (const int group : kGroups)
+        if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+            return fail_errno(ErrorCode::kKernel, errno, "cannot listen to the kernel's announcements");
+
+    const int raw_fd = fd.get();
+    std::unique_ptr<NetlinkMonitor> monitor(new NetlinkMonitor(loop, netlink, datapaths, std::move(fd)));
+    NetlinkMonitor* raw = monitor.get();
+    auto source = loop.add_fd(raw_fd, EPOLLIN, [raw](std::uint32_t) { raw->read_some(); });
+    if (!source) return fail(std::move(source).error());
+    monitor->source_ = std::move(*source);
+    // After subscribing, so that nothing falls between.
+    auto links = read_links(netlink);
+    if (!links) return fail(std::move(links).error());
+    for (KernelLink& link : *links)
+        monitor->links_.insert_or_assign(link.index, std::move(link));
+    datapaths.on_exit([raw](const std::string& link, const std::string& how) {
+        if (raw->observer_ != nullptr) raw->observer_->on_datapath_exit(link, how);
+    });
+    return monitor;
+}
+
+void NetlinkMonitor::read_some() {
+    for (int i = 0; i < kDatagramsPerTurn; ++i) {
+        sockaddr_nl from{};
+        socklen_t from_length = sizeof from;
+        const ssize_t size = ::recvfrom(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
+                                        reinterpret_cast<sockaddr*>(&from), &from_length);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0 && errno == ENOBUFS) {
+            resynchronise();
+            continue;
+        }
+        if (size < 0) return;           // EAGAIN
+        if (from.nl_pid != 0) continue; // not the kernel
+        if (static_cast<std::size_t>(size) > buffer_.size()) {
+            resynchronise();
+            continue;
+        }
+        int remaining = static_cast<int>(size);
+        for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, remaining);
+             at = nlmsg_next(at, &remaining))
+            take(at);
+    }
+}
+
+void NetlinkMonitor::take(const nlmsghdr* message) {
+    switch (message->nlmsg_type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+        return take_link(message);
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+        // The kernel writes into nlmsg_pid whose request it was.
+        if (message->nlmsg_pid != netlink_.port_id()) changed();
+        return;
+    default:
+        return;
+    }
+}
+
+void NetlinkMonitor::take_link(const nlmsghdr* message) {
+    auto link = parse_link(message);
+    if (!link) return;
+    const auto known = links_.find(link->index);
+    if (message->nlmsg_type == RTM_DELLINK) {
+        const std::string name = known != links_.end() ? known->second.name : link->name;
+        if (known != links_.end()) links_.erase(known);
+        changed();
+        return gone(name);
+    }
+    // Most announcements of a link change nothing that we look at (a wireless scan, a statistic).
+    if (known != links_.end() && same_link(known->second, *link)) return;
+    const std::string before = known != links_.end() ? known->second.name : link->name;
+    const std::string now = link->name;
+    links_.insert_or_assign(link->index, std::move(*link));
+    changed();
+    if (before != now) gone(before); // renamed: whoever knows it by its name has lost it
+}
+
+void NetlinkMonitor::resynchronise() {
+    log::notice("the kernel announced more changes than could be read; looking at everything again");
+    changed();
+    auto links = read_links(netlink_);
+    if (!links) {
+        log::error("{}", links.error().message);
+        return;
+    }
+    std::map<std::uint32_t, plan::Link> before;
+    before.swap(links_);
+    for (KernelLink& link : *links)
+        links_.insert_or_assign(link.index, std::move(link));
+    for (const auto& [index, link] : before) {
+        const auto now = links_.find(index);
+        if (now == links_.end() || now->second.name != link.name) gone(link.name);
+    }
+}
+
+void NetlinkMonitor::changed() {
+    if (report_) return;
+    auto timer = loop_.add_timer(kQuietTime, [this] {
+        report_.reset();
+        if (observer_ != nullptr) observer_->on_world_changed();
+    });
+    if (timer) report_ = std::move(*timer);
+}
+
+void NetlinkMonitor::gone(const std::string& link) {
+    if (observer_ != nullptr) observer_->on_link_gone(link);
+}
+
+} // namespace wgd::sys

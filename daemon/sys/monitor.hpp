@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// NetlinkMonitor: ports::Monitor. Listens to what the kernel announces about links, addresses, routes and
+// rules of both families, leaves out what our own requests caused, and puts what comes within kQuietTime into
+// one report. When the kernel dropped announcements because there were too many (ENOBUFS), everything counts
+// as changed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "common/base/fd.hpp"
+#include "daemon/loop/event_loop.hpp"
+#include "daemon/plan/snapshot.hpp"
+#include "daemon/ports/ports.hpp"
+#include "daemon/sys/datapath_process.hpp"
+#include "daemon/sys/netlink_socket.hpp"
+
+namespace wgd::sys {
+
+class NetlinkMonitor final : public ports::Monitor {
+  public:
+    // Neither `netlink` (whose requests are ours) nor `datapaths` is owned.
+    static Result<std::unique_ptr<NetlinkMonitor>> create(loop::EventLoop& loop, NetlinkSocket& netlink,
+                                                          DatapathProcesses& datapaths);
+
+    void set_observer(ports::WorldObserver* observer) override { observer_ = observer; }
+    Result<void> watch_datapath(const std::string& link) override { return datapaths_.watch(link); }
+    void unwatch_datapath(const std::string& link) override { datapaths_.unwatch(link); }
+
+    static constexpr Duration kQuietTime = std::chrono::milliseconds(50);
+
+  private:
+    NetlinkMonitor(loop::EventLoop& loop, NetlinkSocket& netlink, DatapathProcesses& datapaths, Fd fd)
+        : loop_(loop)
+        , netlink_(netlink)
+        , datapaths_(datapaths)
+        , fd_(std::move(fd))
+        , buffer_(32768) {}
+    void read_some();
+    void take(const nlmsghdr* message);
+    void take_link(const nlmsghdr* message);
+    void resynchronise();
+    void changed();
+    void gone(const std::string& link);
+
+    loop::EventLoop& loop_;
+    NetlinkSocket& netlink_;
+    DatapathProcesses& datapaths_;
+    ports::WorldObserver* observer_ = nullptr;
+    Fd fd_;
+    std::vector<std::uint8_t> buffer_;
+    loop::SourcePtr source_;
+    loop::SourcePtr report_;
+    std::map<std::uint32_t, plan::Link> links_; // by index, to see renames and what a message really changed
+};
+
+} // namespace wgd::sys

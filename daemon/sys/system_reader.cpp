@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/sys/system_reader.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <linux/rtnetlink.h>
+
+#include "daemon/sys/rtnl_address.hpp"
+#include "daemon/sys/rtnl_link.hpp"
+#include "daemon/sys/rtnl_route.hpp"
+#include "daemon/sys/rtnl_rule.hpp"
+#include "daemon/sys/sysctl.hpp"
+#include "daemon/sys/table_names.hpp"
+
+namespace wgd::sys {
+namespace {
+
+using LinkNames = std::map<std::uint32_t, std::string>;
+
+// wg-quick(8) looks at the IPv4 default route; a host without one is served by the IPv6 one.
+const KernelRoute* best_default(const std::vector<KernelRoute>& routes, Family family,
+                                std::uint32_t except_index) {
+    const KernelRoute* best = nullptr;
+    for (const KernelRoute& route : routes) {
+        if (!route.destination.is_default() || route.destination.family() != family ||
+            route.table != RT_TABLE_MAIN || route.link_index == except_index)
+            continue;
+        if (best == nullptr || route.metric < best->metric) best = &route;
+    }
+    return best;
+}
+
+} // namespace
+
+std::optional<plan::Backend> backend_of(const plan::Link& link, const UapiClient& userspace) {
+    if (link.kind == "wireguard") return plan::Backend::kKernel;
+    if (link.kind == "tun" && userspace.serves(link.name)) return plan::Backend::kUserspace;
+    return std::nullopt;
+}
+
+Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
+    plan::Snapshot snapshot;
+    auto links = read_links(netlink_);
+    if (!links) return fail(std::move(links).error());
+    LinkNames names;
+    for (KernelLink& link : *links) {
+        names.emplace(link.index, link.name);
+        snapshot.links.emplace(link.name, std::move(link));
+    }
+
+    auto addresses = read_addresses(netlink_);
+    if (!addresses) return fail(std::move(addresses).error());
+    for (const auto& [index, prefix] : *addresses)
+        if (const auto name = names.find(index); name != names.end())
+            snapshot.addresses[name->second].push_back(prefix);
+
+    auto rules = read_rules(netlink_);
+    if (!rules) return fail(std::move(rules).error());
+    snapshot.rules = std::move(*rules);
+
+    auto routes = read_routes(netlink_);
+    if (!routes) return fail(std::move(routes).error());
+    snapshot.routes.reserve(routes->size());
+    for (const KernelRoute& route : *routes) {
+        // A link that came after the list of links was read: its routes are as little part of the picture as
+        // itself.
+        const auto name = names.find(route.link_index);
+        if (name == names.end()) continue;
+        snapshot.routes.push_back(
+            {route.destination, name->second, route.table, route.protocol, route.metric});
+    }
+
+    const auto own = snapshot.links.find(scope.link);
+    const std::uint32_t own_index = own == snapshot.links.end() ? 0 : own->second.index;
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+        const KernelRoute* route = best_default(*routes, family, own_index);
+        if (route == nullptr) continue;
+        const auto name = names.find(route->link_index);
+        if (name == names.end()) continue;
+        const std::uint32_t mtu = route->mtu != 0 ? route->mtu : snapshot.links.at(name->second).mtu;
+        snapshot.default_path = plan::EndpointPath{route->destination.address(), name->second, mtu};
+        break;
+    }
+    WGD_TRY(read_paths(scope, snapshot));
+    WGD_TRY(read_device_of(scope.link, snapshot));
+    read_marks(scope.link, snapshot);
+
+    for (const std::string& key : scope.sysctls) {
+        auto value = read_sysctl(key);
+        if (value)
+            snapshot.sysctls.emplace(key, std::move(*value));
+        else if (value.error().code != ErrorCode::kNotFound)
+            return fail(std::move(value).error());
+    }
+    snapshot.table_names = read_table_names();
+    snapshot.ipv6_available = ipv6_available();
+    return snapshot;
+}
+
+Result<void> LinuxReader::read_paths(const ports::SnapshotScope& scope, plan::Snapshot& into) {
+    for (const IpAddress& endpoint : scope.endpoints) {
+        auto route = look_up_route(netlink_, endpoint, scope.mark);
+        if (!route) return fail(std::move(route).error());
+        if (!*route) continue;
+        const auto link = std::find_if(into.links.begin(), into.links.end(), [&](const auto& entry) {
+            return entry.second.index == (*route)->link_index;
+        });
+        if (link == into.links.end()) continue;
+        const std::uint32_t mtu = (*route)->mtu != 0 ? (*route)->mtu : link->second.mtu;
+        into.endpoint_paths.push_back({endpoint, link->first, mtu});
+    }
+    return {};
+}
+
+Result<void> LinuxReader::read_device_of(const std::string& link, plan::Snapshot& into) {
+    const auto found = into.links.find(link);
+    if (found == into.links.end()) return {};
+    into.device_backend = backend_of(found->second, userspace_);
+    if (!into.device_backend) return {};
+    auto device = *into.device_backend == plan::Backend::kKernel ? kernel_.get(link) : userspace_.get(link);
+    if (!device) return fail(std::move(device).error());
+    into.device = std::move(*device);
+    return {};
+}
+
+// What other WireGuard devices use. One that does not answer is somebody else's trouble: its rules and routes
+// are in the snapshot, and they are what a mark collides with.
+void LinuxReader::read_marks(const std::string& except, plan::Snapshot& into) {
+    for (const auto& [name, link] : into.links) {
+        if (name == except) continue;
+        const auto backend = backend_of(link, userspace_);
+        if (!backend) continue;
+        const auto device = *backend == plan::Backend::kKernel ? kernel_.get(name) : userspace_.get(name);
+        if (device && device->fwmark != 0) into.marks_in_use.insert(device->fwmark);
+    }
+}
+
+Result<WgDevice> LinuxReader::read_device(const std::string& link) {
+    auto found = find_link(netlink_, link);
+    if (!found) return fail(std::move(found).error());
+    if (!*found) return fail(Error{ErrorCode::kNotFound, "there is no link named " + link, ENODEV});
+    const auto backend = backend_of(**found, userspace_);
+    if (!backend) return fail(ErrorCode::kUnsupported, link + " is not a WireGuard link");
+    return *backend == plan::Backend::kKernel ? kernel_.get(link) : userspace_.get(link);
+}
+
+} // namespace wgd::sys

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// LinuxReader: ports::SystemReader over rtnetlink, /proc/sys and common/wgapi.
+#pragma once
+
+#include "common/wgapi/netlink_client.hpp"
+#include "common/wgapi/uapi_client.hpp"
+#include "daemon/ports/ports.hpp"
+#include "daemon/sys/netlink_socket.hpp"
+
+namespace wgd::sys {
+
+class LinuxReader final : public ports::SystemReader {
+  public:
+    // Neither is owned; both outlive the reader.
+    LinuxReader(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace)
+        : netlink_(netlink)
+        , kernel_(kernel)
+        , userspace_(userspace) {}
+
+    Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
+    Result<WgDevice> read_device(const std::string& link) override;
+
+  private:
+    Result<void> read_device_of(const std::string& link, plan::Snapshot& into);
+    Result<void> read_paths(const ports::SnapshotScope& scope, plan::Snapshot& into);
+    void read_marks(const std::string& except, plan::Snapshot& into);
+
+    NetlinkSocket& netlink_;
+    NetlinkClient& kernel_;
+    UapiClient& userspace_;
+};
+
+// The process behind a link decides what it is: kind "wireguard" is the kernel's; a TUN device whose name has
+// a UAPI socket that somebody listens on is a userspace one; anything else is no WireGuard link.
+std::optional<plan::Backend> backend_of(const plan::Link& link, const UapiClient& userspace);
+
+} // namespace wgd::sys
