@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// ControlLoop: the thread that decides. It owns the engine, answers the configuration socket, does the
+// handshakes and the timers, and follows the interface. The packets are moved by a Transmitter and a Receiver
+// on threads of their own, which it starts and stops.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "common/base/fd.hpp"
+#include "common/base/result.hpp"
+#include "datapath/crypto/aead.hpp"
+#include "datapath/io/handshake_queue.hpp"
+#include "datapath/io/link_watch.hpp"
+#include "datapath/io/receiver.hpp"
+#include "datapath/io/sender.hpp"
+#include "datapath/io/socket_source.hpp"
+#include "datapath/io/transmitter.hpp"
+#include "datapath/io/tun.hpp"
+#include "datapath/io/uapi_server.hpp"
+#include "datapath/wg/engine.hpp"
+
+namespace wgd::io {
+
+using AeadFactory = std::function<std::unique_ptr<crypto::Aead>()>;
+
+class ControlLoop {
+  public:
+    struct Parts {
+        Tun tun;
+        UapiSocket uapi;
+        LinkWatch link;
+        Fd signals; // signalfd(2) of the signals that end the program
+        std::unique_ptr<SocketSource> sockets;
+        AeadFactory make_aead; // one per thread
+        Offloads offloads;
+    };
+    enum class End { kSignal, kSocketRemoved, kLinkDeleted, kParentGone };
+
+    static Result<std::unique_ptr<ControlLoop>> make(Parts parts);
+    ~ControlLoop();
+
+    // Starts the data threads and runs until something ends the tunnel. The configuration socket's file is
+    // left to the caller. An error means that it never began.
+    Result<End> run();
+
+    // A descriptor whose hang-up means: end (the cage's parent).
+    void watch_parent(int fd) { parent_fd_ = fd; }
+    [[nodiscard]] UapiSocket& uapi_socket() { return parts_.uapi; }
+
+  private:
+    explicit ControlLoop(Parts parts, Event attention, Event handshakes_ready, Fd epoll, Fd timer);
+    Result<void> build();
+
+    WgDevice get_device() const;
+    int set_device(DeviceDelta delta); // 0 or an errno
+    void link_changed();
+    void set_up(bool up);
+    bool bind_now();
+    void handle_handshakes();
+    void service();
+    void flush_outbox();
+    void arm_timer();
+    void start_threads();
+    void stop_threads();
+
+    Parts parts_;
+    Event attention_;        // rung by data threads: run service(), look at SharedState
+    Event handshakes_ready_; // rung by receivers
+    Fd epoll_;
+    Fd timer_;
+    int parent_fd_ = -1;
+    SharedState shared_;
+    std::unique_ptr<UdpPair> udp_;
+    std::unique_ptr<crypto::Aead> aead_; // this thread's
+    std::unique_ptr<wg::Engine> engine_;
+    std::unique_ptr<wg::DataThread> data_thread_; // this thread's, for forget_source()
+    std::unique_ptr<Sender> sender_;
+    std::optional<UapiServer> server_;
+    wg::Outbox outbox_;
+
+    std::uint16_t port_ = 0; // asked for or, once bound, the real one
+    std::uint32_t mark_ = 0;
+    bool bound_ = false;
+    bool up_ = false;
+    std::optional<Instant> armed_;
+    bool link_deleted_ = false;
+    std::optional<Instant> forget_sources_at_; // routes changed; let the burst of changes end first
+
+    std::vector<std::unique_ptr<HandshakeQueue>> handshakes_;
+    std::vector<std::unique_ptr<Transmitter>> transmitters_;
+    std::vector<std::unique_ptr<Receiver>> receivers_;
+    std::vector<std::thread> threads_;
+};
+
+} // namespace wgd::io
