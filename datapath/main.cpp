@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+// wgd-datapath: a WireGuard device in a process. `wgd-datapath wg0` behaves as `wireguard-go wg0`: it returns
+// when the interface and its configuration socket exist, and lives on in the background until one of them is
+// removed.
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/log.hpp"
+#include "datapath/io/control_loop.hpp"
+#ifdef WGD_NULL_CIPHER // a build of bench/ only
+#include "bench/null_aead.hpp"
+#endif
+
+namespace {
+
+using namespace wgd;
+
+constexpr std::string_view kUsage = R"(Usage: wgd-datapath [-f | --foreground] INTERFACE-NAME
+
+Runs a WireGuard interface in userspace. Configure it with wg(8), wgctl(8) or wg-quick(8).
+
+  -f, --foreground   do not go to the background
+      --help         show this
+      --version      show the version
+
+Environment:
+  LOG_LEVEL                  verbose, debug, info, error (default) or silent
+  WG_PROCESS_FOREGROUND=1    as --foreground
+  WG_TUN_FD=N                use this descriptor of a TUN interface instead of making one
+  WG_UAPI_FD=N               use this listening socket instead of /var/run/wireguard/INTERFACE-NAME.sock
+  WGD_AEAD=NAME              ipsec-mb, openssl or sodium instead of the fastest (for tests)
+  WGD_OFFLOADS_OFF=LIST      tso, uso, gso, gro or all: do without (for tests)
+)";
+
+constexpr std::string_view kSocketDirectory = "/var/run/wireguard";
+
+struct Arguments {
+    std::string interface;
+    bool foreground = false;
+};
+
+std::optional<std::string_view> environment(const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string_view>(value);
+}
+
+Result<std::optional<int>> descriptor_from(const char* name) {
+    const auto text = environment(name);
+    if (!text) return std::optional<int>{};
+    int fd = -1;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), fd);
+    if (error != std::errc{} || end != text->data() + text->size() || fd < 0 || ::fcntl(fd, F_GETFD) < 0)
+        return fail(ErrorCode::kInvalidArgument,
+                    std::string(name) + "=" + std::string(*text) + " is no open descriptor");
+    return std::optional<int>{fd};
+}
+
+// LOG_LEVEL's words are wireguard-go's. False: unknown.
+bool set_log_level(std::string_view word) {
+    if (word == "verbose" || word == "debug")
+        log::set_level(log::Level::kDebug);
+    else if (word == "info")
+        log::set_level(log::Level::kInfo);
+    else if (word == "error")
+        log::set_level(log::Level::kError);
+    else if (word == "silent")
+        log::set_sink({});
+    else
+        return false;
+    return true;
+}
+
+// Keys live in this process: no core dump, no ptrace by another process of ours, no swap.
+void protect_memory() {
+    const rlimit none{0, 0};
+    (void)::setrlimit(RLIMIT_CORE, &none);
+    (void)::prctl(PR_SET_DUMPABLE, 0);
+    // On fault: lock what is touched, not the whole of every library. Fails without CAP_IPC_LOCK beyond a
+    // small limit.
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+        log::warning("memory cannot be locked: keys may reach the swap space");
+}
+
+Result<io::AeadFactory> choose_cipher() {
+#ifdef WGD_NULL_CIPHER
+    log::warning("BENCHMARK BUILD: NOTHING IS ENCRYPTED");
+    return io::AeadFactory([] { return bench::make_null_aead(); });
+#else
+    const Result<crypto::AeadBackend> backend = crypto::choose_aead_backend(environment("WGD_AEAD"));
+    WGD_TRY(backend);
+    log::info("cipher: {}", crypto::to_string(*backend));
+    return io::AeadFactory([chosen = *backend] { return crypto::make_aead(chosen); });
+#endif
+}
+
+Fd block_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int signal : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&set, signal);
+    (void)::sigprocmask(SIG_BLOCK, &set, nullptr); // before there are threads: they inherit it
+    (void)std::signal(SIGPIPE, SIG_IGN);
+    return Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// What exists before the caller gets its prompt back.
+struct Outside {
+    io::Tun tun;
+    io::UapiSocket uapi;
+    io::Offloads offloads;
+};
+
+Result<Outside> prepare(const Arguments& arguments) {
+    Result<io::Offloads> offloads = io::Offloads::all_but(environment("WGD_OFFLOADS_OFF").value_or(""));
+    WGD_TRY(offloads);
+    const Result<std::optional<int>> tun_fd = descriptor_from("WG_TUN_FD");
+    WGD_TRY(tun_fd);
+    const Result<std::optional<int>> uapi_fd = descriptor_from("WG_UAPI_FD");
+    WGD_TRY(uapi_fd);
+
+    Result<io::Tun> tun =
+        *tun_fd ? io::Tun::adopt(Fd(**tun_fd), *offloads) : io::Tun::open(arguments.interface, 1, *offloads);
+    WGD_TRY(tun);
+    Result<io::UapiSocket> uapi =
+        *uapi_fd ? io::UapiSocket::adopt(Fd(**uapi_fd))
+                 : io::UapiSocket::create(std::string(kSocketDirectory), arguments.interface);
+    WGD_TRY(uapi);
+    return Outside{std::move(*tun), std::move(*uapi), *offloads};
+}
+
+// The tunnel's life. `ready` is called when it serves.
+Result<io::ControlLoop::End> serve(Outside& outside, const std::function<void()>& ready) {
+    protect_memory();
+    Fd signals = block_signals();
+    if (!signals) return fail_errno(ErrorCode::kIo, errno, "cannot make a signalfd");
+    Result<io::AeadFactory> cipher = choose_cipher();
+    WGD_TRY(cipher);
+    Result<io::LinkWatch> link = io::LinkWatch::open(outside.tun.index(), outside.tun.name());
+    WGD_TRY(link);
+    io::Offloads granted = outside.tun.offloads();
+    log::info("offloads: {}", granted.to_string());
+    auto loop = io::ControlLoop::make(
+        {std::move(outside.tun), std::move(outside.uapi), std::move(*link), std::move(signals),
+         std::make_unique<io::DirectSocketSource>(outside.offloads), std::move(*cipher), outside.offloads});
+    WGD_TRY(loop);
+    ready();
+    const auto end = (*loop)->run();
+    (*loop)->uapi_socket().unlink();
+    return end;
+}
+
+int report(const Error& error) {
+    std::fprintf(stderr, "wgd-datapath: %s\n", error.message.c_str());
+    return 1;
+}
+
+int finish(const Result<io::ControlLoop::End>& end) {
+    if (!end) {
+        log::error("{}", end.error().message);
+        return 1;
+    }
+    switch (*end) {
+    case io::ControlLoop::End::kSignal:
+        log::info("ends: signal");
+        break;
+    case io::ControlLoop::End::kSocketRemoved:
+        log::info("ends: the configuration socket was removed");
+        break;
+    case io::ControlLoop::End::kLinkDeleted:
+        log::info("ends: the interface was deleted");
+        break;
+    case io::ControlLoop::End::kParentGone:
+        log::error("ends: the privileged parent is gone");
+        break;
+    }
+    return 0;
+}
+
+// The first process waits until the second serves, tells what went wrong if it does not, and leaves.
+int run_in_background(Outside& outside) {
+    int pipe_ends[2];
+    if (::pipe2(pipe_ends, O_CLOEXEC) < 0)
+        return report(fail_errno(ErrorCode::kIo, errno, "cannot make a pipe").value());
+    Fd from_child(pipe_ends[0]), to_parent(pipe_ends[1]);
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child < 0) return report(fail_errno(ErrorCode::kIo, errno, "cannot fork").value());
+    if (child > 0) {
+        to_parent.reset();
+        // An empty message is success; silence is a child that died.
+        std::string message;
+        std::array<char, 512> buffer;
+        for (;;) {
+            const ssize_t got = ::read(from_child.get(), buffer.data(), buffer.size());
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) break;
+            message.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+        if (message == "+") std::_Exit(0); // the descriptors and the socket's file are the child's now
+        std::fprintf(stderr, "wgd-datapath: %s\n",
+                     message.empty() ? "the background process died" : message.c_str());
+        std::_Exit(1);
+    }
+
+    from_child.reset();
+    (void)::setsid();
+    (void)!::chdir("/");
+    Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const auto level = environment("LOG_LEVEL");
+    const bool quiet = !level || *level == "silent";
+    bool served = false;
+    const auto detach = [&] {
+        (void)::dup2(null.get(), STDIN_FILENO);
+        if (quiet) { // as wireguard-go: output only for those who asked for some
+            (void)::dup2(null.get(), STDOUT_FILENO);
+            (void)::dup2(null.get(), STDERR_FILENO);
+        }
+        (void)!::write(to_parent.get(), "+", 1);
+        to_parent.reset();
+        served = true;
+    };
+    const auto end = serve(outside, detach);
+    if (!served) {
+        outside.uapi.unlink();
+        (void)!::write(to_parent.get(), end.error().message.data(), end.error().message.size());
+        return 1;
+    }
+    return finish(end);
+}
+
+Result<Arguments> parse(int argc, char** argv) {
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "-f" || word == "--foreground")
+            arguments.foreground = true;
+        else if (word.size() > 1 && word.front() == '-')
+            return fail(ErrorCode::kInvalidArgument,
+                        "unknown option '" + std::string(word) + "'; see --help");
+        else if (!arguments.interface.empty())
+            return fail(ErrorCode::kInvalidArgument, "one interface name only; see --help");
+        else
+            arguments.interface = word;
+    }
+    if (arguments.interface.empty()) return fail(ErrorCode::kInvalidArgument, "which interface? see --help");
+    if (environment("WG_PROCESS_FOREGROUND") == "1") arguments.foreground = true;
+    return arguments;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+        if (std::string_view(argv[i]) == "--help") {
+            std::fwrite(kUsage.data(), 1, kUsage.size(), stdout);
+            return 0;
+        }
+        if (std::string_view(argv[i]) == "--version") {
+            std::puts("wgd-datapath " WGD_VERSION);
+            return 0;
+        }
+    }
+    const Result<Arguments> arguments = parse(argc, argv);
+    if (!arguments) return report(arguments.error());
+
+    log::set_sink(log::stderr_sink("wgd-datapath(" + arguments->interface + ")"));
+    log::set_level(log::Level::kError);
+    if (const auto level = environment("LOG_LEVEL"); level && !set_log_level(*level))
+        return report({ErrorCode::kInvalidArgument, "LOG_LEVEL=" + std::string(*level) + " is no log level"});
+
+    Result<Outside> outside = prepare(*arguments);
+    if (!outside) return report(outside.error());
+    if (!arguments->foreground) return run_in_background(*outside);
+    const auto end = serve(*outside, [] {});
+    if (!end) outside->uapi.unlink();
+    return finish(end);
+}
