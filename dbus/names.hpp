@@ -32,7 +32,7 @@ inline constexpr char kServiceUnknown[] = "org.freedesktop.DBus.Error.ServiceUnk
 
 // Peers above this number get no object of their own, so that GetManagedObjects, which anybody may call,
 // stays cheap.
-inline constexpr std::size_t kMaxPeerObjects = 256;
+inline constexpr std::size_t kMaxPeerObjects = 64;
 // Bounds of one GetPeers reply; dbus-daemon disconnects a service whose message exceeds 32 MiB.
 inline constexpr std::size_t kMaxPeersPerReply = 4096;
 inline constexpr std::size_t kMaxReplyBytes = 8u << 20;
