@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Manager: the verbs. daemon/bus calls these after authorization; everything is on the loop's thread. Operations
-// on one tunnel are serialised: a second one while the first runs is refused with kBusy, except that `down`
-// cancels an `up` that is still resolving.
+// Manager: the verbs. daemon/bus calls these after authorization; everything is on the loop's thread.
+// Operations on one tunnel are serialised: a second one while the first runs is refused with kBusy, except
+// that `down` cancels an `up` that is still resolving.
 #pragma once
 
 #include <functional>

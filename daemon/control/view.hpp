@@ -53,7 +53,7 @@ struct TunnelView {
     std::vector<IpPrefix> addresses;
     std::vector<std::string> dns; // servers and search domains as in the profile
     std::vector<std::string> warnings;
-    std::string last_error; // of the last failed operation, empty if none
+    std::string last_error;           // of the last failed operation, empty if none
     std::vector<std::string> residue; // what a failed undo left behind
     std::vector<PeerView> peers;
 };

@@ -189,7 +189,10 @@ class Derivation {
         want_.mark = routing->mark;
         const bool marks_ipv4 = std::any_of(want_.rules.begin(), want_.rules.end(),
                                             [](const Rule& rule) { return rule.family == Family::kIpv4; });
-        if (marks_ipv4) want_.sysctls.emplace(kSrcValidMark, "1");
+        if (marks_ipv4) {
+            want_.sysctls.emplace(kSrcValidMark, "1");
+            want_.sysctls_needed.emplace(kSrcValidMark);
+        }
         // No longer a full tunnel after a reload: what was changed for it goes back.
         for (const auto& [key, value] : policy_.original_sysctls)
             if (policy_.sysctls_shared.count(key) == 0) want_.sysctls.emplace(key, value);

@@ -62,9 +62,10 @@ struct Desired {
     std::shared_ptr<const DesiredDevice> device;
     std::vector<IpPrefix> addresses; // in file order
     std::uint32_t mtu = 0;
-    std::vector<Rule> rules;   // with priorities
-    std::vector<Route> routes; // longest prefix first
-    std::map<std::string, std::string> sysctls;
+    std::vector<Rule> rules;                    // with priorities
+    std::vector<Route> routes;                  // longest prefix first
+    std::map<std::string, std::string> sysctls; // to be set, the ones to go back to their original among them
+    std::set<std::string> sysctls_needed;       // to be kept while the tunnel is up
     std::vector<std::string> warnings;
 
     std::optional<std::uint32_t> mark; // fwmark == table of a full tunnel

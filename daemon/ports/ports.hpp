@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What daemon/control needs from the world. daemon/sys implements these on Linux; tests/fakes implements them as
-// a world with the kernel's rules. All calls come from the loop's thread; none blocks longer than a netlink
-// round trip: what may take longer takes a completion, called later on the loop's thread (or at once).
+// What daemon/control needs from the world. daemon/sys implements these on Linux; tests/fakes implements them
+// as a world with the kernel's rules. All calls come from the loop's thread; none blocks longer than a
+// netlink round trip: what may take longer takes a completion, called later on the loop's thread (or at
+// once).
 #pragma once
 
 #include <functional>
@@ -57,14 +58,15 @@ struct StoredProfile {
 class ProfileStore {
   public:
     virtual ~ProfileStore() = default;
-    virtual Result<std::vector<ProfileName>> list() = 0; // sorted; files whose name is no profile name left out
+    virtual Result<std::vector<ProfileName>>
+    list() = 0; // sorted; files whose name is no profile name left out
     // Opens beneath the directory without following links; regular file, owned by root, not writable and not
     // readable by others, not larger than kMaxProfileBytes; else kUnsafeFile with the reason. kNotFound.
     virtual Result<StoredProfile> read(const ProfileName& name) = 0;
 };
 
-// Journal of a transaction and the record of a tunnel that is up; both in the runtime directory (they describe
-// kernel state, which a reboot clears as well), mode 0600, never a key in them.
+// Journal of a transaction and the record of a tunnel that is up; both in the runtime directory (they
+// describe kernel state, which a reboot clears as well), mode 0600, never a key in them.
 class Journal {
   public:
     virtual ~Journal() = default;
@@ -72,9 +74,9 @@ class Journal {
     // is taken. Written with plan::ops_to_json (daemon/plan/op_json.hpp).
     virtual Result<void> append_undo(const ProfileName& name, const std::vector<plan::Op>& undo) = 0;
     virtual Result<void> clear_undo(const ProfileName& name) = 0;
-    // Undo logs left by a crash: per tunnel the ops to run, already in the order to run them (last step first,
-    // the ops of one step in the order they were given). A last line cut short by the crash is left out: its
-    // step was never taken.
+    // Undo logs left by a crash: per tunnel the ops to run, already in the order to run them (last step
+    // first, the ops of one step in the order they were given). A last line cut short by the crash is left
+    // out: its step was never taken.
     virtual Result<std::vector<std::pair<ProfileName, std::vector<plan::Op>>>> pending_undo() = 0;
 
     // Small JSON text the control room defines (mark, backend, original sysctls ...); atomically replaced.
@@ -87,7 +89,8 @@ class Resolver {
   public:
     virtual ~Resolver() = default;
     // All addresses of host:port, IPv4 and IPv6 in getaddrinfo's order; kResolve with the resolver's reason.
-    // Cancelled when the returned handle is destroyed; `done` is then not called.
+    // Cancelled when the returned handle is destroyed; `done` is then not called. Destroying it from within
+    // `done` is safe.
     struct Query {
         virtual ~Query() = default;
     };
@@ -113,9 +116,10 @@ class BackendProbe {
 class WorldObserver {
   public:
     virtual ~WorldObserver() = default;
-    virtual void on_world_changed() = 0;                        // addresses, routes or rules: look again
-    virtual void on_link_gone(const std::string& link) = 0;     // a link disappeared
-    virtual void on_datapath_exit(const std::string& link, const std::string& how) = 0; // "killed by signal 9"
+    virtual void on_world_changed() = 0;                    // addresses, routes or rules: look again
+    virtual void on_link_gone(const std::string& link) = 0; // a link disappeared
+    virtual void on_datapath_exit(const std::string& link,
+                                  const std::string& how) = 0; // "killed by signal 9"
 };
 
 class Monitor {
@@ -132,7 +136,7 @@ class Timers {
   public:
     virtual ~Timers() = default;
     struct Timer {
-        virtual ~Timer() = default; // cancels
+        virtual ~Timer() = default; // cancels; safe from within its own `fire`
     };
     virtual std::unique_ptr<Timer> after(Duration delay, std::function<void()> fire) = 0;
     [[nodiscard]] virtual Instant now() const = 0;

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/control/settings.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <functional>
+#include <sstream>
+#include <toml.hpp>
+#include <vector>
+
+namespace wgd::control {
+namespace {
+
+// Edits between two words (insertions, deletions, replacements), to suggest what was meant.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j)
+        row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+        }
+    }
+    return row[b.size()];
+}
+
+struct Key {
+    std::string_view name;
+    std::function<void(const toml::value&)> read;
+};
+
+class Reader {
+  public:
+    explicit Reader(std::string file)
+        : file_(std::move(file)) {}
+
+    Result<Settings> read(const toml::value& root) {
+        table(root, "",
+              {{"daemon", [&](const toml::value& value) { daemon(value); }},
+               {"defaults", [](const toml::value&) {}},
+               {"tunnel", [](const toml::value&) {}}});
+        // The defaults first, wherever they stand in the file: the tunnels begin with them.
+        if (root.contains("defaults")) tunnel(root.at("defaults"), "defaults", settings_.defaults);
+        if (root.contains("tunnel")) tunnels(root.at("tunnel"));
+        if (problems_.empty()) return std::move(settings_);
+        std::sort(problems_.begin(), problems_.end());
+        std::string text;
+        for (const auto& [line, message] : problems_)
+            text += fmt::format("{}{}:{}: {}", text.empty() ? "" : "\n", file_, line, message);
+        return fail(ErrorCode::kParse, text);
+    }
+
+  private:
+    void problem(const toml::value& at, std::string message) {
+        problems_.emplace_back(at.location().line(), std::move(message));
+    }
+
+    void table(const toml::value& value, const std::string& name, const std::vector<Key>& keys) {
+        if (!value.is_table())
+            return problem(value, fmt::format("'{}' is a section: write [{}]", name, name));
+        for (const auto& [key, entry] : value.as_table()) {
+            const auto known =
+                std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == key; });
+            if (known != keys.end())
+                known->read(entry);
+            else
+                unknown(entry, key, name, keys);
+        }
+    }
+
+    void unknown(const toml::value& at, const std::string& key, const std::string& section,
+                 const std::vector<Key>& keys) {
+        std::string message = fmt::format("unknown {} '{}'", section.empty() ? "section or key" : "key", key);
+        if (!section.empty()) message += fmt::format(" in [{}]", section);
+        const auto nearest = std::min_element(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
+            return distance(key, a.name) < distance(key, b.name);
+        });
+        if (nearest != keys.end() && distance(key, nearest->name) <= std::max<std::size_t>(2, key.size() / 3))
+            message += fmt::format(" (did you mean '{}'?)", nearest->name);
+        problem(at, message);
+    }
+
+    std::optional<std::string> text(const toml::value& value, std::string_view key) {
+        if (value.is_string()) return value.as_string().str;
+        problem(value, fmt::format("{} is a text: write it in quotes", key));
+        return std::nullopt;
+    }
+
+    template <class T>
+    void word(const toml::value& value, std::string_view key, T& into,
+              const std::vector<std::pair<std::string_view, T>>& words) {
+        const auto given = text(value, key);
+        if (!given) return;
+        std::string list;
+        for (const auto& [name, meaning] : words) {
+            if (name == *given) {
+                into = meaning;
+                return;
+            }
+            list += fmt::format("{}\"{}\"", list.empty() ? "" : ", ", name);
+        }
+        problem(value, fmt::format("{} = \"{}\" is none of {}", key, *given, list));
+    }
+
+    void seconds(const toml::value& value, std::string_view key, std::chrono::seconds& into,
+                 std::int64_t least) {
+        constexpr std::int64_t kMost = 24 * 60 * 60;
+        if (!value.is_integer() || value.as_integer() < least || value.as_integer() > kMost)
+            return problem(value, fmt::format("{} is a number of seconds from {} to {}", key, least, kMost));
+        into = std::chrono::seconds(value.as_integer());
+    }
+
+    // A program run as root, or a directory trusted with keys: never found by way of a working directory.
+    void path(const toml::value& value, std::string_view key, std::string& into) {
+        const auto given = text(value, key);
+        if (!given) return;
+        if (given->empty() || given->front() != '/')
+            return problem(value, fmt::format("{} is a path from the root: begin it with '/'", key));
+        into = *given;
+    }
+
+    void daemon(const toml::value& value) {
+        using log::Level;
+        table(value, "daemon",
+              {{"profile_dir", [&](const toml::value& v) { path(v, "profile_dir", settings_.profile_dir); }},
+               {"datapath", [&](const toml::value& v) { path(v, "datapath", settings_.datapath); }},
+               {"log_level", [&](const toml::value& v) {
+                    word<Level>(v, "log_level", settings_.log_level,
+                                {{"error", Level::kError},
+                                 {"warning", Level::kWarning},
+                                 {"notice", Level::kNotice},
+                                 {"info", Level::kInfo},
+                                 {"debug", Level::kDebug}});
+                }}});
+    }
+
+    void tunnel(const toml::value& value, const std::string& section, TunnelSettings& into) {
+        table(value, section,
+              {{"backend",
+                [&](const toml::value& v) {
+                    word<BackendPreference>(v, "backend", into.backend,
+                                            {{"auto", BackendPreference::kAuto},
+                                             {"kernel", BackendPreference::kKernel},
+                                             {"userspace", BackendPreference::kUserspace}});
+                }},
+               {"endpoint_wait",
+                [&](const toml::value& v) { seconds(v, "endpoint_wait", into.endpoint_wait, 0); }},
+               {"endpoint_retry",
+                [&](const toml::value& v) { seconds(v, "endpoint_retry", into.endpoint_retry, 1); }},
+               {"endpoint_retry_max", [&](const toml::value& v) {
+                    seconds(v, "endpoint_retry_max", into.endpoint_retry_max, 1);
+                }}});
+        if (into.endpoint_retry > into.endpoint_retry_max)
+            problem(value,
+                    fmt::format("endpoint_retry ({} s) is more than endpoint_retry_max ({} s) in [{}]",
+                                into.endpoint_retry.count(), into.endpoint_retry_max.count(), section));
+    }
+
+    void tunnels(const toml::value& value) {
+        if (!value.is_table())
+            return problem(value, "'tunnel' is a section for each tunnel: write [tunnel.NAME]");
+        for (const auto& [key, entry] : value.as_table()) {
+            const auto name = ProfileName::parse(key);
+            if (!name) {
+                problem(entry, name.error().message);
+                continue;
+            }
+            TunnelSettings settings = settings_.defaults;
+            tunnel(entry, "tunnel." + key, settings);
+            settings_.tunnels.emplace(key, settings);
+        }
+    }
+
+    std::string file_;
+    Settings settings_;
+    std::vector<std::pair<std::size_t, std::string>> problems_;
+};
+
+} // namespace
+
+const TunnelSettings& Settings::of(const ProfileName& name) const {
+    const auto found = tunnels.find(name.str());
+    return found == tunnels.end() ? defaults : found->second;
+}
+
+Result<Settings> Settings::parse(std::string_view text, const std::string& file) {
+    try {
+        std::istringstream stream{std::string(text)};
+        return Reader(file).read(toml::parse(stream, file));
+    } catch (const toml::exception& error) {
+        // What toml11 says is several lines with a picture; the first line is the sentence.
+        std::string what = error.what();
+        what = what.substr(0, what.find('\n'));
+        if (what.rfind("[error] ", 0) == 0) what.erase(0, 8);
+        return fail(ErrorCode::kParse, fmt::format("{}:{}: {}", file, error.location().line(), what));
+    } catch (const std::exception& error) {
+        return fail(ErrorCode::kParse, fmt::format("{}: {}", file, error.what()));
+    }
+}
+
+} // namespace wgd::control

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Settings: /etc/wgd/wgd.toml, what an administrator decides beside the profiles. conf/wgd.toml documents
+// every key and is the default in text form (a test reads it). The only user of toml11.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/log.hpp"
+#include "common/base/result.hpp"
+#include "common/model/names.hpp"
+
+namespace wgd::control {
+
+enum class BackendPreference { kAuto, kKernel, kUserspace };
+
+struct TunnelSettings {
+    BackendPreference backend = BackendPreference::kAuto;
+    std::chrono::seconds endpoint_wait{5};        // `up` waits this long for host names, then goes on without
+    std::chrono::seconds endpoint_retry{5};       // first retry of a name; doubles
+    std::chrono::seconds endpoint_retry_max{300}; // up to this
+
+    bool operator==(const TunnelSettings&) const = default;
+};
+
+struct Settings {
+    std::string profile_dir = "/etc/wireguard";
+    std::string datapath; // program; empty: the one installed with wgd
+    log::Level log_level = log::Level::kInfo;
+    TunnelSettings defaults;
+    std::map<std::string, TunnelSettings> tunnels; // [tunnel.NAME], the defaults already in it
+
+    [[nodiscard]] const TunnelSettings& of(const ProfileName& name) const;
+
+    // kParse with every problem of the text, one per line, as "file:line: ...". `file` is for messages only.
+    static Result<Settings> parse(std::string_view text, const std::string& file);
+
+    bool operator==(const Settings&) const = default;
+};
+
+} // namespace wgd::control

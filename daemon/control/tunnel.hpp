@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// Tunnel: one tunnel's life. It reads, derives, diffs and applies through the ports; it decides when, never
+// what (that is daemon/plan). Loop's thread. Held by shared_ptr: it may come to its end within a call to it.
+//
+//   down -> resolving -> applying -> up -> removing -> (gone)
+//                           |        |  \-> reapplying -> up
+//                      rolling-back  \-> failed (link or datapath lost, undo incomplete) -> removing ->
+//                      (gone)
+//                           |                                        \-> resolving ...
+//                        (gone)
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/control/applier.hpp"
+#include "daemon/control/backend_choice.hpp"
+#include "daemon/control/endpoint_watch.hpp"
+#include "daemon/control/manager.hpp"
+#include "daemon/control/peer_state.hpp"
+#include "daemon/control/ports.hpp"
+#include "daemon/control/record.hpp"
+#include "daemon/control/settings.hpp"
+#include "daemon/plan/plan.hpp"
+
+namespace wgd::control {
+
+// A profile read, checked and parsed.
+struct LoadedProfile {
+    Profile profile;
+    std::string digest;
+    std::vector<std::string> warnings;
+};
+
+class Tunnel;
+
+// What a tunnel needs from whoever holds all of them.
+class TunnelHost {
+  public:
+    virtual ~TunnelHost() = default;
+    virtual void tunnel_changed(Tunnel& tunnel) = 0;
+    virtual void tunnel_gone(Tunnel& tunnel) = 0; // forget it
+    // Adds to a snapshot what the other tunnels have reserved, but not yet made.
+    virtual void add_reservations(const ProfileName& except, plan::Snapshot& snapshot) const = 0;
+    // The value of a sysctl before any tunnel of ours changed it, if another tunnel knows.
+    [[nodiscard]] virtual std::optional<std::string> original_sysctl(const ProfileName& except,
+                                                                     const std::string& key) const = 0;
+    // Another tunnel needs it, and is not on its way down.
+    [[nodiscard]] virtual bool needs_sysctl(const ProfileName& except, const std::string& key) const = 0;
+};
+
+class Tunnel : public std::enable_shared_from_this<Tunnel> {
+  public:
+    template <class T>
+    using Reply = Manager::Reply<T>;
+
+    Tunnel(const Ports& ports, TunnelHost& host, ProfileName name, TunnelSettings settings);
+
+    // From down or failed. Answers when the tunnel is up or everything is undone.
+    void up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> reply);
+    // Cancels an `up` that is still resolving; kBusy while anything else is under way.
+    void down(Reply<void> reply);
+    // Answers what up() would do. For a tunnel that is in no list.
+    void plan_up(LoadedProfile loaded, BackendChoice choice, Reply<PlanText> reply);
+    [[nodiscard]] Result<PlanText> plan_down();
+
+    // After a restart: what the record says is this tunnel's, for the others to see until recover() is
+    // called.
+    void reserve(const Record& record) { record_ = record; }
+    // After a restart: takes over what the record says, or finishes what it says was begun. `done` always
+    // comes.
+    void recover(Record record, std::optional<LoadedProfile> loaded, std::function<void()> done);
+    // After a restart: an undo log that could not be worked off.
+    void recover_failed(Outcome outcome);
+
+    // The link is gone, or the datapath behind it; `why` is a sentence.
+    void lost(const std::string& why, bool datapath);
+    // Addresses, routes or rules changed, perhaps by somebody else.
+    void world_changed();
+
+    [[nodiscard]] const ProfileName& name() const { return name_; }
+    [[nodiscard]] TunnelState state() const { return state_; }
+    [[nodiscard]] bool busy() const { return busy_ || state_ == TunnelState::kResolving; }
+    [[nodiscard]] TunnelView view(); // counters freshly read
+
+    // What others must keep their hands off.
+    [[nodiscard]] std::vector<std::uint32_t> marks() const;
+    [[nodiscard]] std::vector<plan::Rule> rules() const;
+    [[nodiscard]] std::optional<std::string> original_sysctl(const std::string& key) const;
+    [[nodiscard]] bool needs_sysctl(const std::string& key) const;
+
+  private:
+    struct Prepared {
+        plan::Desired desired;
+        plan::Plan plan;
+        Record record; // to be written when it is done
+    };
+
+    void enter(TunnelState state);
+    void fail_up(Error error);
+    void resolve_and_apply();
+    void apply_up();
+    void came_up();
+    void reconcile();
+    void clear_leftovers(std::function<void(Result<void>)> done);
+    void remove(std::function<void(Result<void>)> done);
+    void vanish();
+    void watch_datapath();
+
+    Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
+    [[nodiscard]] plan::Policy policy() const;
+    Result<Prepared> prepare();
+    [[nodiscard]] Result<void> verify(const plan::Desired& desired);
+    [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
+
+    // Calls back into this tunnel if it is still there, and keeps it there for the time of the call.
+    template <class F>
+    auto guarded(F call) {
+        return [weak = weak_from_this(), call = std::move(call)](auto&&... args) {
+            if (const auto self = weak.lock()) call(*self, std::forward<decltype(args)>(args)...);
+        };
+    }
+
+    const Ports& ports_;
+    TunnelHost& host_;
+    ProfileName name_;
+    TunnelSettings settings_;
+    Applier applier_;
+
+    TunnelState state_ = TunnelState::kDown;
+    bool busy_ = false; // a transaction is running
+    Reply<TunnelView> up_reply_;
+    std::optional<LoadedProfile> loaded_;
+    bool loaded_is_applied_ = false; // the system was made from this very text
+    std::unique_ptr<EndpointWatch> endpoints_;
+
+    Record record_; // as on disk, if there is one
+    bool has_record_ = false;
+    std::optional<Record> pending_; // of the transaction that is running: reserved, not yet true
+
+    std::vector<std::string> plan_warnings_;
+    std::string last_error_;
+    std::string lost_while_busy_;
+    bool lost_datapath_ = false;
+    std::vector<std::string> residue_;
+    std::vector<plan::Op> residue_ops_;
+    std::map<PublicKey, PeerTracker> trackers_;
+};
+
+} // namespace wgd::control

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// TunnelManager: the Manager over the ports. It finds the tunnel that a verb is about, keeps tunnels out of
+// each other's way, and hears what others do to the system.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "daemon/control/manager.hpp"
+#include "daemon/control/ports.hpp"
+#include "daemon/control/settings.hpp"
+#include "daemon/control/tunnel.hpp"
+
+namespace wgd::control {
+
+class TunnelManager final : public Manager, private ports::WorldObserver, private TunnelHost {
+  public:
+    TunnelManager(const Ports& ports, Settings settings);
+    ~TunnelManager() override;
+    TunnelManager(const TunnelManager&) = delete;
+    TunnelManager& operator=(const TunnelManager&) = delete;
+
+    // To be called once, before anybody can ask for anything: undoes what a crash left half done, takes over
+    // the tunnels that are up, finishes removals that were begun. An error means that the runtime directory
+    // or the system cannot be read at all; a tunnel that cannot be recovered is a tunnel in state failed, not
+    // an error.
+    void recover(Reply<void> done);
+
+    // Manager.
+    void up(const ProfileName& name, Reply<TunnelView> reply) override;
+    void down(const ProfileName& name, Reply<void> reply) override;
+    void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) override;
+    Result<std::vector<Diagnostic>> check(const ProfileName& name) override;
+    Result<std::vector<ProfileSummary>> list_profiles() override;
+    [[nodiscard]] std::vector<TunnelView> tunnels() override;
+    Result<TunnelView> tunnel(const ProfileName& name) override;
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> backends() override;
+    void set_observer(ManagerObserver* observer) override { observer_ = observer; }
+
+  private:
+    struct Recovery;
+
+    // WorldObserver.
+    void on_world_changed() override;
+    void on_link_gone(const std::string& link) override;
+    void on_datapath_exit(const std::string& link, const std::string& how) override;
+    // TunnelHost.
+    void tunnel_changed(Tunnel& tunnel) override;
+    void tunnel_gone(Tunnel& tunnel) override;
+    void add_reservations(const ProfileName& except, plan::Snapshot& snapshot) const override;
+    std::optional<std::string> original_sysctl(const ProfileName& except,
+                                               const std::string& key) const override;
+    bool needs_sysctl(const ProfileName& except, const std::string& key) const override;
+
+    Result<LoadedProfile> load(const ProfileName& name);
+    std::shared_ptr<Tunnel> find(const ProfileName& name) const;
+    std::shared_ptr<Tunnel> find_link(const std::string& link) const;
+    std::shared_ptr<Tunnel> make(const ProfileName& name);
+
+    Ports ports_;
+    Settings settings_;
+    ManagerObserver* observer_ = nullptr;
+    std::map<ProfileName, std::shared_ptr<Tunnel>> tunnels_;
+};
+
+} // namespace wgd::control
