@@ -50,6 +50,7 @@ struct Engine::Impl {
 
     // --- timers.cpp ---
     void attend(Peer& peer, std::uint32_t why, Now now, Outbox& out);
+    void forget_if_due(Peer& peer, Instant now);
     void look(Peer& peer, Now now, Outbox& out); // does what is due, plans the next look
     void plan(Peer& peer);
     void stop_timers(Peer& peer);

@@ -32,9 +32,18 @@ Duration Engine::Impl::jitter() {
                     static_cast<std::uint32_t>(kRekeyTimeoutJitter.count()));
 }
 
+// WG 6.3: long after the last session, nothing of it must be left in memory. Comes before anything that may
+// begin a new handshake: after a suspend both are due at once.
+void Engine::Impl::forget_if_due(Peer& peer, Instant now) {
+    if (!peer.forget_at || now < *peer.forget_at) return;
+    forget_handshake(peer);
+    forget_sessions(peer);
+}
+
 // What a data thread asked for.
 void Engine::Impl::attend(Peer& peer, std::uint32_t why, Now now, Outbox& out) {
     if (peer.removed || !state.up.load()) return;
+    forget_if_due(peer, now.mono);
     if ((why & kConfirmed) != 0) settle(peer, now, out);
     if ((why & kStagedPacket) != 0) {
         if (has_session(peer, now.mono))
@@ -48,6 +57,7 @@ void Engine::Impl::attend(Peer& peer, std::uint32_t why, Now now, Outbox& out) {
 
 void Engine::Impl::look(Peer& peer, Now now, Outbox& out) {
     if (!state.up.load()) return;
+    forget_if_due(peer, now.mono);
 
     // WG 6.4: no answer to our initiation. Again, from another source address if need be, until it is no use.
     if (peer.retransmit_at && now.mono >= *peer.retransmit_at) {
@@ -88,11 +98,6 @@ void Engine::Impl::look(Peer& peer, Now now, Outbox& out) {
         send_keepalive(peer, now, out);
     }
 
-    // WG 6.3: long after the last session, nothing of it must be left in memory.
-    if (peer.forget_at && now.mono >= *peer.forget_at) {
-        forget_handshake(peer);
-        forget_sessions(peer);
-    }
     plan(peer);
 }
 

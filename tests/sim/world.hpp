@@ -107,6 +107,11 @@ class World {
     void run_for(Duration duration);
     // Until it holds, or `limit` has passed; whether it holds.
     bool run_until(const std::function<bool()>& holds, Duration limit);
+    // Time passes and nobody notices: a suspend.
+    void jump(Duration by) {
+        now_ += by;
+        wall_ += by;
+    }
     void set_wall_back(Duration by) { wall_ -= by; }
 
     void transmit(Datagram datagram); // as if sent by whoever is datagram.from
