@@ -21,8 +21,7 @@ bool decode_base64(std::string_view text, ByteSpan out) {
                     sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &decoded,
                                       &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
                     decoded == out.size() && end == text.data() + text.size();
-    if (!ok)
-        sodium_memzero(out.data(), out.size());
+    if (!ok) sodium_memzero(out.data(), out.size());
     return ok;
 }
 
@@ -36,12 +35,11 @@ std::string encode_hex(ByteView bytes) {
 bool decode_hex(std::string_view text, ByteSpan out) {
     std::size_t decoded = 0;
     const char* end = nullptr;
-    const bool ok = text.size() == out.size() * 2 &&
-                    sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &decoded,
-                                   &end) == 0 &&
-                    decoded == out.size() && end == text.data() + text.size();
-    if (!ok)
-        sodium_memzero(out.data(), out.size());
+    const bool ok =
+        text.size() == out.size() * 2 &&
+        sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &decoded, &end) == 0 &&
+        decoded == out.size() && end == text.data() + text.size();
+    if (!ok) sodium_memzero(out.data(), out.size());
     return ok;
 }
 

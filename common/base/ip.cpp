@@ -43,8 +43,7 @@ IpAddress IpAddress::v6(std::array<std::uint8_t, 16> bytes) {
 
 std::optional<IpAddress> IpAddress::from_bytes(ByteView bytes) {
     IpAddress address;
-    if (bytes.size() != 4 && bytes.size() != 16)
-        return std::nullopt;
+    if (bytes.size() != 4 && bytes.size() != 16) return std::nullopt;
     address.family_ = bytes.size() == 4 ? Family::kIpv4 : Family::kIpv6;
     std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
     return address;
@@ -57,12 +56,13 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
     *std::copy(text.begin(), text.end(), buffer) = '\0';
     IpAddress address;
     address.family_ = text.find(':') == std::string_view::npos ? Family::kIpv4 : Family::kIpv6;
-    if (inet_pton(address.af(), buffer, address.bytes_.data()) != 1)
-        return std::nullopt;
+    if (inet_pton(address.af(), buffer, address.bytes_.data()) != 1) return std::nullopt;
     return address;
 }
 
-int IpAddress::af() const { return is_v4() ? AF_INET : AF_INET6; }
+int IpAddress::af() const {
+    return is_v4() ? AF_INET : AF_INET6;
+}
 
 bool IpAddress::is_unspecified() const {
     return std::all_of(bytes_.begin(), bytes_.end(), [](auto byte) { return byte == 0; });
@@ -72,11 +72,12 @@ bool IpAddress::is_link_local() const {
     return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }
 
-bool IpAddress::is_multicast() const { return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
+bool IpAddress::is_multicast() const {
+    return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
+}
 
 bool IpAddress::is_loopback() const {
-    if (is_v4())
-        return bytes_[0] == 127;
+    if (is_v4()) return bytes_[0] == 127;
     return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; }) &&
            bytes_[15] == 1;
 }
@@ -87,8 +88,7 @@ std::string IpAddress::to_string() const {
 }
 
 std::optional<IpPrefix> IpPrefix::make(IpAddress address, unsigned length) {
-    if (length > address.bits())
-        return std::nullopt;
+    if (length > address.bits()) return std::nullopt;
     IpPrefix prefix;
     prefix.address_ = address;
     prefix.length_ = length;
@@ -105,13 +105,10 @@ IpPrefix IpPrefix::host(IpAddress address) {
 std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
     const auto slash = text.find('/');
     const auto address = IpAddress::parse(text.substr(0, slash));
-    if (!address)
-        return std::nullopt;
-    if (slash == std::string_view::npos)
-        return host(*address);
+    if (!address) return std::nullopt;
+    if (slash == std::string_view::npos) return host(*address);
     const auto length = parse_decimal<unsigned>(text.substr(slash + 1), address->bits());
-    if (!length)
-        return std::nullopt;
+    if (!length) return std::nullopt;
     return make(*address, *length);
 }
 
@@ -133,28 +130,26 @@ bool IpPrefix::contains(const IpPrefix& other) const {
     return other.length_ >= length_ && contains(other.address_);
 }
 
-std::string IpPrefix::to_string() const { return address_.to_string() + "/" + std::to_string(length_); }
+std::string IpPrefix::to_string() const {
+    return address_.to_string() + "/" + std::to_string(length_);
+}
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
     const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos)
-        return std::nullopt;
+    if (colon == std::string_view::npos) return std::nullopt;
     const auto port = parse_decimal<std::uint16_t>(text.substr(colon + 1), 0xffff);
     auto host = text.substr(0, colon);
     Endpoint endpoint;
     const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-    if (bracketed)
-        host = host.substr(1, host.size() - 2);
+    if (bracketed) host = host.substr(1, host.size() - 2);
     if (const auto percent = host.find('%'); bracketed && percent != std::string_view::npos) {
         const auto scope = parse_decimal<std::uint32_t>(host.substr(percent + 1), 0xffffffff);
-        if (!scope)
-            return std::nullopt;
+        if (!scope) return std::nullopt;
         endpoint.scope_id = *scope;
         host = host.substr(0, percent);
     }
     const auto address = IpAddress::parse(host);
-    if (!port || !address || address->is_v6() != bracketed)
-        return std::nullopt;
+    if (!port || !address || address->is_v6() != bracketed) return std::nullopt;
     endpoint.address = *address;
     endpoint.port = *port;
     return endpoint;
@@ -204,8 +199,7 @@ socklen_t Endpoint::to_sockaddr(sockaddr_storage& out) const {
 }
 
 std::string Endpoint::to_string() const {
-    if (address.is_v4())
-        return address.to_string() + ":" + std::to_string(port);
+    if (address.is_v4()) return address.to_string() + ":" + std::to_string(port);
     const std::string scope = scope_id == 0 ? "" : "%" + std::to_string(scope_id);
     return "[" + address.to_string() + scope + "]:" + std::to_string(port);
 }

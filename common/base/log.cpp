@@ -17,8 +17,7 @@ std::atomic<Level> g_level = Level::kInfo;
 std::string one_line(std::string_view message) {
     std::string line(message);
     for (auto& c : line)
-        if (static_cast<unsigned char>(c) < 0x20 && c != '\t')
-            c = ' ';
+        if (static_cast<unsigned char>(c) < 0x20 && c != '\t') c = ' ';
     return line;
 }
 
@@ -29,8 +28,12 @@ void set_sink(Sink sink) {
     g_sink = std::move(sink);
 }
 
-void set_level(Level level) { g_level = level; }
-Level level() { return g_level; }
+void set_level(Level level) {
+    g_level = level;
+}
+Level level() {
+    return g_level;
+}
 
 Sink stderr_sink(std::string program) {
     const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
@@ -48,11 +51,9 @@ Sink stderr_sink(std::string program) {
 }
 
 void write(Level level, std::string_view message) {
-    if (level > g_level)
-        return;
+    if (level > g_level) return;
     const std::lock_guard lock(g_mutex);
-    if (g_sink)
-        g_sink(level, message);
+    if (g_sink) g_sink(level, message);
 }
 
 } // namespace wgd::log

@@ -37,13 +37,11 @@ void notice(fmt::format_string<Args...> format, Args&&... args) {
 }
 template <class... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
-    if (level() >= Level::kInfo)
-        write(Level::kInfo, fmt::format(format, std::forward<Args>(args)...));
+    if (level() >= Level::kInfo) write(Level::kInfo, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-    if (level() >= Level::kDebug)
-        write(Level::kDebug, fmt::format(format, std::forward<Args>(args)...));
+    if (level() >= Level::kDebug) write(Level::kDebug, fmt::format(format, std::forward<Args>(args)...));
 }
 
 } // namespace wgd::log

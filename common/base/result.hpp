@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Result<T>: a value or an Error. The one way functions of this project fail.
 //
-// Exceptions appear only at the edges of libraries that throw; there they are caught and turned into an Error.
+// Exceptions appear only at the edges of libraries that throw; there they are caught and turned into an
+// Error.
 #pragma once
 
 #include <string>
@@ -26,10 +27,10 @@ enum class ErrorCode {
     kIo,              // a file or socket operation failed; sys_errno is set
     kProtocol,        // the other end of a socket spoke nonsense
     kTimeout,
-    kResolve,    // a name did not resolve
-    kBackend,    // a helper program (datapath, hook, resolvconf) failed
-    kCancelled,  // superseded or the daemon is stopping
-    kRollback,   // undo itself failed: something was left behind, the message says what
+    kResolve,   // a name did not resolve
+    kBackend,   // a helper program (datapath, hook, resolvconf) failed
+    kCancelled, // superseded or the daemon is stopping
+    kRollback,  // undo itself failed: something was left behind, the message says what
     kInternal,
 };
 
@@ -50,7 +51,8 @@ template <class T>
 class [[nodiscard]] Result : public tl::expected<T, Error> {
   public:
     using tl::expected<T, Error>::expected;
-    Result(tl::expected<T, Error> other) : tl::expected<T, Error>(std::move(other)) {}
+    Result(tl::expected<T, Error> other)
+        : tl::expected<T, Error>(std::move(other)) {}
 };
 
 using Failure = tl::unexpected<Error>;
@@ -59,7 +61,9 @@ using Failure = tl::unexpected<Error>;
 [[nodiscard]] Failure fail(ErrorCode code, std::string message);
 // Appends ": <strerror(err)>" and records err. `code` is usually kIo or kKernel.
 [[nodiscard]] Failure fail_errno(ErrorCode code, int err, std::string_view what);
-[[nodiscard]] inline Failure fail(Error error) { return Failure(std::move(error)); }
+[[nodiscard]] inline Failure fail(Error error) {
+    return Failure(std::move(error));
+}
 
 } // namespace wgd
 
@@ -67,6 +71,5 @@ using Failure = tl::unexpected<Error>;
 // values that are read later.
 #define WGD_TRY(result)                                                                                      \
     do {                                                                                                     \
-        if (auto&& wgd_try_r = (result); !wgd_try_r)                                                         \
-            return ::wgd::Failure(std::move(wgd_try_r).error());                                             \
+        if (auto&& wgd_try_r = (result); !wgd_try_r) return ::wgd::Failure(std::move(wgd_try_r).error());    \
     } while (0)

@@ -5,8 +5,8 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <sodium.h>
+#include <span>
 
 #include "common/base/bytes.hpp"
 
@@ -21,7 +21,10 @@ class Secret {
     explicit Secret(std::span<const std::uint8_t, N> from) { std::memcpy(bytes_.data(), from.data(), N); }
     Secret(const Secret&) = delete;
     Secret& operator=(const Secret&) = delete;
-    Secret(Secret&& other) noexcept : bytes_(other.bytes_) { other.wipe(); }
+    Secret(Secret&& other) noexcept
+        : bytes_(other.bytes_) {
+        other.wipe();
+    }
     Secret& operator=(Secret&& other) noexcept {
         if (this != &other) {
             bytes_ = other.bytes_;

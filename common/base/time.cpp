@@ -26,7 +26,9 @@ class SystemRandom final : public Random {
 
 } // namespace
 
-BootClock::time_point BootClock::now() { return time_point(read_clock(CLOCK_BOOTTIME)); }
+BootClock::time_point BootClock::now() {
+    return time_point(read_clock(CLOCK_BOOTTIME));
+}
 
 Clock& system_clock() {
     static SystemClock clock;

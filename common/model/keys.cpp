@@ -15,22 +15,24 @@ std::optional<PublicKey> PublicKey::from_hex(std::string_view text) {
     return decode_hex(text, key.bytes_) ? std::optional(key) : std::nullopt;
 }
 
-std::string PublicKey::to_base64() const { return encode_base64(bytes_); }
-std::string PublicKey::to_hex() const { return encode_hex(bytes_); }
+std::string PublicKey::to_base64() const {
+    return encode_base64(bytes_);
+}
+std::string PublicKey::to_hex() const {
+    return encode_hex(bytes_);
+}
 
 template <class Tag>
 std::optional<SecretKey<Tag>> SecretKey<Tag>::from_base64(std::string_view text) {
     SecretKey key;
-    if (!decode_base64(text, key.expose_mut()))
-        return std::nullopt;
+    if (!decode_base64(text, key.expose_mut())) return std::nullopt;
     return key;
 }
 
 template <class Tag>
 std::optional<SecretKey<Tag>> SecretKey<Tag>::from_hex(std::string_view text) {
     SecretKey key;
-    if (!decode_hex(text, key.expose_mut()))
-        return std::nullopt;
+    if (!decode_hex(text, key.expose_mut())) return std::nullopt;
     return key;
 }
 

@@ -21,7 +21,8 @@ inline constexpr std::size_t kKeyBase64Size = 44;
 class PublicKey {
   public:
     PublicKey() = default; // all zero: "no key"
-    explicit PublicKey(std::array<std::uint8_t, kKeySize> bytes) : bytes_(bytes) {}
+    explicit PublicKey(std::array<std::uint8_t, kKeySize> bytes)
+        : bytes_(bytes) {}
     static std::optional<PublicKey> from_base64(std::string_view text); // canonical only
     static std::optional<PublicKey> from_hex(std::string_view text);
 
@@ -43,7 +44,8 @@ class SecretKey : public Secret<kKeySize> {
   public:
     using Secret<kKeySize>::Secret;
     SecretKey() = default;
-    SecretKey(Secret<kKeySize>&& bytes) : Secret<kKeySize>(std::move(bytes)) {}
+    SecretKey(Secret<kKeySize>&& bytes)
+        : Secret<kKeySize>(std::move(bytes)) {}
     static std::optional<SecretKey> from_base64(std::string_view text);
     static std::optional<SecretKey> from_hex(std::string_view text);
     [[nodiscard]] SecretKey clone() const { return SecretKey(expose()); }

@@ -28,16 +28,12 @@ Result<ProfileName> ProfileName::parse(std::string_view text) {
         return fail(ErrorCode::kInvalidName,
                     "'" + printable(text) + "' cannot be a tunnel name: " + std::string(why));
     };
-    if (text.empty())
-        return refuse("it is empty");
-    if (text.size() > kMaxInterfaceName)
-        return refuse("it is longer than 15 characters");
+    if (text.empty()) return refuse("it is empty");
+    if (text.size() > kMaxInterfaceName) return refuse("it is longer than 15 characters");
     if (!std::all_of(text.begin(), text.end(), is_name_char))
         return refuse("only letters, digits and _ = + . - are allowed");
-    if (text == "." || text == "..")
-        return refuse("it is a directory");
-    if (text.front() == '-')
-        return refuse("it begins with '-'");
+    if (text == "." || text == "..") return refuse("it is a directory");
+    if (text.front() == '-') return refuse("it begins with '-'");
     return ProfileName(std::string(text));
 }
 

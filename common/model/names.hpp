@@ -10,8 +10,8 @@
 
 namespace wgd {
 
-// The name of a profile and of its interface: ^[a-zA-Z0-9_=+.-]{1,15}$ as wg-quick(8), and, because it becomes
-// a path, a link name and a bus object, also: not "." or "..", not beginning with '-'.
+// The name of a profile and of its interface: ^[a-zA-Z0-9_=+.-]{1,15}$ as wg-quick(8), and, because it
+// becomes a path, a link name and a bus object, also: not "." or "..", not beginning with '-'.
 class ProfileName {
   public:
     static Result<ProfileName> parse(std::string_view text); // kInvalidName, with the reason
@@ -19,7 +19,8 @@ class ProfileName {
     auto operator<=>(const ProfileName&) const = default;
 
   private:
-    explicit ProfileName(std::string name) : name_(std::move(name)) {}
+    explicit ProfileName(std::string name)
+        : name_(std::move(name)) {}
     std::string name_;
 };
 

@@ -26,7 +26,8 @@ class EventLoop {
     virtual ~EventLoop() = default;
 
     // `events` and the callback's argument are epoll(7) bits.
-    virtual Result<SourcePtr> add_fd(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready) = 0;
+    virtual Result<SourcePtr> add_fd(int fd, std::uint32_t events,
+                                     std::function<void(std::uint32_t)> ready) = 0;
     // One-shot, CLOCK_BOOTTIME.
     virtual Result<SourcePtr> add_timer(Duration delay, std::function<void()> fire) = 0;
     // The signal is blocked and read through the loop; no code of ours runs in a signal handler.

@@ -18,9 +18,9 @@ TEST_CASE("base64 round trip and canonical form") {
     const std::string good = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
     CHECK(decode_base64(good, out));
     for (const std::string& bad :
-         {good.substr(0, 43), good + "=", " " + good.substr(1), good.substr(0, 42) + "l=",
-          std::string(good).replace(5, 1, "-"), std::string(good).replace(5, 1, "\n"), std::string(),
-          good.substr(0, 43) + "A"})
+         {good.substr(0, 43), good + "=", " " + good.substr(1),
+          good.substr(0, 42) + "l=", std::string(good).replace(5, 1, "-"),
+          std::string(good).replace(5, 1, "\n"), std::string(), good.substr(0, 43) + "A"})
         CHECK_FALSE(decode_base64(bad, out));
     CHECK(out == Bytes(32, 0)); // nothing of a rejected text stays behind
 }

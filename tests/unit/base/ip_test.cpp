@@ -39,8 +39,8 @@ TEST_CASE("a prefix keeps its host bits until asked") {
     CHECK(IpPrefix::parse("1.2.3.4")->is_host());
     CHECK(IpPrefix::parse("1.2.3.4/08")->length() == 8);
     CHECK(IpPrefix::parse("0.0.0.0/0")->is_default());
-    for (const auto* bad : {"1.2.3.4/33", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/+8", "/8",
-                            "10/8", "1.2.3.4/255.0.0.0"})
+    for (const auto* bad :
+         {"1.2.3.4/33", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/+8", "/8", "10/8", "1.2.3.4/255.0.0.0"})
         CHECK_FALSE(IpPrefix::parse(bad));
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("an endpoint goes through text and sockaddr unchanged") {
         const auto length = endpoint->to_sockaddr(storage);
         CHECK(Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length) == endpoint);
     }
-    for (const auto* bad : {"1.2.3.4", "1.2.3.4:65536", "2001:db8::1:1", "[1.2.3.4]:1", "[::1]", "[::1]:",
-                            "[fe80::1%eth0]:1", ":1"})
+    for (const auto* bad : {"1.2.3.4", "1.2.3.4:65536", "2001:db8::1:1", "[1.2.3.4]:1", "[::1]",
+                            "[::1]:", "[fe80::1%eth0]:1", ":1"})
         CHECK_FALSE(Endpoint::parse(bad));
 }
