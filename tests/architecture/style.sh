@@ -37,7 +37,7 @@ done
 # ---- scripts ----
 if command -v shellcheck >/dev/null; then
     findings < <(
-        { our_files '*.sh' && grep -lE '^#!.*\b(bash|sh)$' scripts/* .ci/*; } | sort -u | xargs shellcheck -x -f gcc
+        { our_files '*.sh' && grep -lE '^#!.*\b(bash|sh)$' scripts/* .ci/*; } | sort -u | xargs shellcheck -x -S warning -f gcc
     )
     shell_note="shellcheck clean"
 else

@@ -106,6 +106,7 @@ expect() { # STATUS WHAT COMMAND...
     shift 2
     "$@" >"$DIR/out" 2>"$DIR/err"
     status=$?
+    # shellcheck disable=SC2034  # for the caller
     out=$(<"$DIR/out") err=$(<"$DIR/err")
     if [ "$status" = "$wanted" ]; then
         pass "$what"

@@ -49,7 +49,7 @@ for pair in Manager:/org/wgd1 Tunnel:$TUNNEL Peer:$TUNNEL/peer/0; do
     interface=org.wgd1.${pair%%:*}
     shape <"$WGD_SOURCE/dbus/$interface.xml" >"$DIR/contract"
     busctl --system introspect --xml-interface org.wgd1 "${pair#*:}" |
-        sed -n "/<interface name=\"$interface\">/,/<\/interface>/p" | shape | grep -v EmitsChangedSignal.*true >"$DIR/live"
+        sed -n "/<interface name=\"$interface\">/,/<\/interface>/p" | shape | grep -v 'EmitsChangedSignal.*true' >"$DIR/live"
     if [ -s "$DIR/contract" ] && diff <(sort "$DIR/contract") <(sort "$DIR/live") >"$DIR/diff"; then
         pass "introspection of $interface is what its XML says ($(wc -l <"$DIR/contract") lines)"
     else
