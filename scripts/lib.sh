@@ -89,6 +89,6 @@ build_release() { # TESTS (--tests or nothing)
         die "cmake could not configure the build; the reason is above."
     step "Building build/release on $(nproc) cores"
     # ninja rewrites one line on a terminal; in a log its few hundred lines are the progress.
-    (cd "$ROOT" && cmake --build --preset release) || die "the build failed; the compiler's message is above."
+    (cd "$ROOT" && cmake --build --preset release -j "$(nproc)") || die "the build failed; the compiler's message is above."
     note "built in $((SECONDS - started)) s"
 }
