@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Bad networks and long times.
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "tests/sim/fixtures.hpp"
+
+using namespace wgd;
+using namespace wgd::sim;
+
+TEST_CASE("loss, duplication and reordering: nothing twice, nothing foreign, nothing in clear", "[network]") {
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        Pair pair(seed);
+        pair.world.weather = {0.2, 0.1, 5ms, 40ms};
+        pair.world.eavesdropper.forbid(Bytes{0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a,
+                                             0x4b, 0x4c, 0x4d, 0x4e, 0x4f, 0x50, 0x51, 0x52, 0x53, 0x54});
+        std::size_t sent = 0;
+        for (int i = 0; i < 3000; ++i) {
+            Bytes packet = inner_packet("10.0.0.1", "10.0.0.2", 40 + pair.world.random().next() % 1352);
+            store_be<std::uint32_t>(packet.data() + 28, static_cast<std::uint32_t>(i)); // a number of its own
+            pair.a.send(packet);
+            ++sent;
+            if (i % 3 == 0) pair.b_to_a();
+            pair.world.run_for(100ms);
+        }
+        std::map<std::uint32_t, unsigned> times;
+        for (const Bytes& packet : pair.b.delivered)
+            ++times[load_be<std::uint32_t>(packet.data() + 28)];
+        for (const auto& [number, count] : times)
+            CHECK(count == 1);
+        INFO("seed " << seed << " delivered " << times.size() << " of " << sent);
+        CHECK(times.size() > sent * 7 / 10);
+        // Sessions were renewed about every two minutes over five, by somewhat more messages than needed.
+        CHECK(pair.world.eavesdropper.initiations() < 20);
+        CHECK(pair.world.eavesdropper.violations().empty());
+    }
+}
+
+TEST_CASE("three devices talk for a day of protocol time", "[network]") {
+    World world(42);
+    world.weather = {0.02, 0.01, 20ms, 10ms};
+    Node& hub = world.add("192.0.2.1:51820");
+    Node& left = world.add("192.0.2.2:51820");
+    Node& right = world.add("[2001:db8::3]:51820");
+    world.introduce(left, "10.0.0.2/32", hub, "10.0.0.0/24", true, false);
+    world.introduce(right, "10.0.0.3/32", hub, "10.0.0.0/24", true, false);
+    right.apply(change_peer(hub.key(), [](PeerDelta& peer) { peer.persistent_keepalive = 25; }));
+
+    std::size_t sent = 0, moves = 0;
+    const Instant end = world.now().mono + 24h;
+    while (world.now().mono < end) {
+        // Bursts of talk, then silences from seconds to an hour.
+        for (int i = 0; i < 5; ++i) {
+            left.send(inner_packet("10.0.0.2", "10.0.0.1", 100));
+            hub.send(inner_packet("10.0.0.1", "10.0.0.3", 100));
+            sent += 2;
+            world.run_for(200ms);
+            right.send(inner_packet("10.0.0.3", "10.0.0.1", 1350));
+            ++sent;
+        }
+        if (world.random().next() % 10 == 0) {
+            left.move_to(
+                Endpoint{IpAddress::v4({203, 0, 113, static_cast<std::uint8_t>(++moves % 250)}), 4242});
+        }
+        world.run_for(
+            std::chrono::seconds(world.random().next() % (world.random().next() % 20 == 0 ? 3600 : 240)));
+    }
+    const std::size_t got = hub.delivered.size() + right.delivered.size() + left.delivered.size();
+    INFO("sent " << sent << " got " << got);
+    CHECK(got > sent * 9 / 10);
+    CHECK(world.eavesdropper.violations().empty());
+    // right keeps its session alive all day: a handshake every two minutes and a bit, not more.
+    CHECK(right.engine().counters().handshakes_completed > 24 * 3600 / 150);
+    CHECK(right.engine().counters().initiations_sent < 24 * 3600 / 110);
+    CHECK(hub.engine().counters().handshakes_completed < 2 * 24 * 3600 / 110);
+}
