@@ -7,11 +7,11 @@
 #include <cerrno>
 #include <csignal>
 #include <deque>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
 
 #include "common/base/fd.hpp"
+#include "daemon/loop/pidfd.hpp"
 
 namespace wgd::loop {
 namespace {
@@ -132,7 +132,7 @@ class SdEventLoop final : public EventLoop {
     }
 
     Result<SourcePtr> add_process(pid_t pid, std::function<void(int, int)> exited) override {
-        Fd pidfd(::pidfd_open(pid, 0));
+        Fd pidfd = open_pidfd(pid);
         if (!pidfd) return fail_errno(ErrorCode::kIo, errno, "cannot watch process " + std::to_string(pid));
         auto source = std::make_unique<ProcessSource>(pidfd.get(), std::move(exited));
         sd_event_source* raw = nullptr;

@@ -10,12 +10,12 @@
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/fd.hpp"
 #include "common/base/log.hpp"
+#include "daemon/loop/pidfd.hpp"
 #include "daemon/sys/process_log.hpp"
 #include "daemon/sys/uapi_listener.hpp"
 
@@ -142,8 +142,11 @@ Result<std::unique_ptr<DatapathProcesses::Process>> DatapathProcesses::spawn(con
     if (err == 0)
         err = ::posix_spawn(&process->pid, program.c_str(), spawn_attributes.actions(),
                             spawn_attributes.attributes(), arguments, environment);
-    if (err != 0) return fail_errno(ErrorCode::kBackend, err, "cannot start " + program);
-    process->pidfd = Fd(::pidfd_open(process->pid, 0)); // our child: it is there at least as a zombie
+    if (err != 0) {
+        ::unlink(log_path(link).c_str());
+        return fail_errno(ErrorCode::kBackend, err, "cannot start " + program);
+    }
+    process->pidfd = loop::open_pidfd(process->pid); // our child: it is there at least as a zombie
     if (auto followed = follow(link, *process); !followed) {
         ::kill(process->pid, SIGKILL);
         return fail(std::move(followed).error());
@@ -237,7 +240,7 @@ void DatapathProcesses::fail_start(const std::string& link, Error error) {
     const std::shared_ptr<Start> start = std::move(found->second);
     starts_.erase(found);
     if (processes_.count(link) == 0) return start->done(fail(std::move(error)));
-    ::pidfd_send_signal(processes_[link]->pidfd.get(), SIGKILL, nullptr, 0);
+    loop::signal_pidfd(processes_[link]->pidfd.get(), SIGKILL);
     stop(link, [start, error](const Result<void>&) mutable { start->done(fail(std::move(error))); });
 }
 
@@ -250,13 +253,12 @@ void DatapathProcesses::stop(const std::string& link, ports::Done done) {
     (*process)->stopping.push_back(std::move(done));
     if ((*process)->kill_timer) return; // under way
     const int pidfd = (*process)->pidfd.get();
-    ::pidfd_send_signal(pidfd, SIGTERM, nullptr, 0);
-    auto timer =
-        loop_.add_timer(options_.stop_limit, [pidfd] { ::pidfd_send_signal(pidfd, SIGKILL, nullptr, 0); });
+    loop::signal_pidfd(pidfd, SIGTERM);
+    auto timer = loop_.add_timer(options_.stop_limit, [pidfd] { loop::signal_pidfd(pidfd, SIGKILL); });
     if (timer)
         (*process)->kill_timer = std::move(*timer);
     else
-        ::pidfd_send_signal(pidfd, SIGKILL, nullptr, 0); // rather abruptly than never
+        loop::signal_pidfd(pidfd, SIGKILL); // rather abruptly than never
 }
 
 // The TUN device went with the process's last descriptor, before the process could be waited for.

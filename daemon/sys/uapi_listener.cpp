@@ -3,9 +3,10 @@
 
 #include <cerrno>
 #include <cstring>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "daemon/loop/pidfd.hpp"
 
 namespace wgd::sys {
 namespace {
@@ -37,7 +38,7 @@ Result<pid_t> listening_pid(const std::string& path) {
 Result<UapiListener> find_uapi_listener(const std::string& socket_path) {
     auto pid = listening_pid(socket_path);
     if (!pid) return fail(std::move(pid).error());
-    UapiListener listener{*pid, Fd(::pidfd_open(*pid, 0))};
+    UapiListener listener{*pid, loop::open_pidfd(*pid)};
     if (!listener.pidfd) {
         if (errno == ESRCH)
             return fail(ErrorCode::kNotFound, "the process that listened on " + socket_path + " is gone");

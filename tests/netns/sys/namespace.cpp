@@ -29,6 +29,9 @@ std::string missing_requirement() {
     if (child < 0 || ::waitpid(child, &status, 0) != child || status != 0)
         return "permission to make network namespaces";
     if (status_of("ip -j link show lo >/dev/null 2>&1") != 0) return "iproute2";
+    if (::access("/usr/bin/wireguard-go", X_OK) != 0) return "wireguard-go";
+    if (status_of("wg --version >/dev/null 2>&1") != 0) return "wireguard-tools";
+    if (::access("/dev/net/tun", R_OK | W_OK) != 0) return "/dev/net/tun";
     return "";
 }
 
