@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/strip.hpp"
 
+#include <algorithm>
+
 #include "common/config/key_table.hpp"
 #include "common/config/lexer.hpp"
 
 namespace wgd {
+namespace {
+
+// bash's `read` takes blanks off both ends of a line; a carriage return stays.
+std::string_view trim_blanks(std::string_view line) {
+    const auto begin = std::min(line.find_first_not_of(" \t"), line.size());
+    line.remove_prefix(begin);
+    return line.substr(0, line.find_last_not_of(" \t") + 1);
+}
+
+} // namespace
 
 SecretText strip(std::string_view text) {
     SecretText out;
@@ -20,7 +32,7 @@ SecretText strip(std::string_view text) {
                 equals_ignoring_case(line.head, key->name))
                 continue;
         }
-        out.append(line.text).push_back('\n');
+        out.append(trim_blanks(line.text)).push_back('\n');
     }
     out.push_back('\n');
     return out;

@@ -1,71 +1,22 @@
 // SPDX-License-Identifier: MIT
-// UapiClient and SystemClient against the stock userspace implementation, in a network and mount namespace of
-// their own (so that /var/run/wireguard is ours). Exits 77 with the reason where that cannot be made.
+// UapiClient and SystemClient against the stock userspace implementation. Exits 77 where that cannot be run.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <fcntl.h>
-#include <sched.h>
 #include <string>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/wgapi/system_client.hpp"
+#include "tests/unit/wgapi/wireguard_go.hpp"
 
 using namespace wgd;
+using test::output_of;
+using test::WireguardGo;
 
 namespace {
 
 const std::string kName = "wgdt" + std::to_string(::getpid());
-
-int skip(const char* what) {
-    std::fprintf(stderr, "skipped: %s\n", what);
-    return 77;
-}
-
-class WireguardGo {
-  public:
-    WireguardGo() {
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            const int null = ::open("/dev/null", O_WRONLY);
-            (void)::dup2(null, STDOUT_FILENO);
-            (void)::dup2(null, STDERR_FILENO);
-            ::execlp("wireguard-go", "wireguard-go", "-f", kName.c_str(), nullptr);
-            ::_exit(127);
-        }
-        REQUIRE(pid_ > 0);
-        for (int i = 0; i < 500 && !UapiClient().serves(kName);
-             ++i) // its socket is the only sign of readiness
-            ::usleep(10'000);
-    }
-    ~WireguardGo() {
-        ::kill(pid_, SIGTERM);
-        (void)::waitpid(pid_, nullptr, 0);
-    }
-    WireguardGo(const WireguardGo&) = delete;
-    WireguardGo& operator=(const WireguardGo&) = delete;
-
-  private:
-    pid_t pid_ = -1;
-};
-
-std::string output_of(const std::string& command) {
-    std::string out;
-    FILE* pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    char buffer[4096];
-    while (const auto got = std::fread(buffer, 1, sizeof buffer, pipe))
-        out.append(buffer, got);
-    ::pclose(pipe);
-    return out;
-}
 
 const std::string kPrivate = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
 const std::string kPublic = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
@@ -74,7 +25,7 @@ const std::string kPeer = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 } // namespace
 
 TEST_CASE("what we set, wg shows; what wg sets, we get") {
-    WireguardGo datapath;
+    WireguardGo datapath(kName);
     auto client = SystemClient::open();
     REQUIRE(client);
     REQUIRE(client->list());
@@ -132,7 +83,7 @@ TEST_CASE("what we set, wg shows; what wg sets, we get") {
 }
 
 TEST_CASE("update_only of a peer that is not there does nothing") {
-    WireguardGo datapath;
+    WireguardGo datapath(kName);
     UapiClient client;
     DeviceDelta delta;
     auto& peer = delta.peers.emplace_back();
@@ -144,7 +95,7 @@ TEST_CASE("update_only of a peer that is not there does nothing") {
 }
 
 TEST_CASE("two thousand peers in one request and one reply") {
-    WireguardGo datapath;
+    WireguardGo datapath(kName);
     UapiClient client;
     DeviceDelta delta;
     for (std::uint32_t i = 1; i <= 2000; ++i) {
@@ -163,20 +114,14 @@ TEST_CASE("two thousand peers in one request and one reply") {
 }
 
 TEST_CASE("the datapath goes: its device is no more") {
-    { WireguardGo datapath; }
+    { WireguardGo datapath(kName); }
     CHECK(UapiClient().get(kName).error().code == ErrorCode::kNotFound);
 }
 
 int main(int argc, char** argv) {
-    if (::geteuid() != 0) return skip("needs root");
-    if (std::system("command -v wireguard-go >/dev/null && command -v wg >/dev/null") != 0)
-        return skip("needs wireguard-go and wg");
-    if (::access("/dev/net/tun", R_OK | W_OK) != 0) return skip("needs /dev/net/tun");
-    if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
-        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-        return skip("needs network and mount namespaces");
-    if (::mkdir("/var/run/wireguard", 0755) != 0 && errno != EEXIST) return skip("needs /var/run");
-    if (::mount("wgdt", "/var/run/wireguard", "tmpfs", 0, "mode=0755") != 0) return skip("needs a tmpfs");
-    (void)!std::system("ip link set lo up");
+    if (const auto missing = test::enter_own_namespaces(); !missing.empty()) {
+        std::fprintf(stderr, "skipped: %s\n", missing.c_str());
+        return 77;
+    }
     return Catch::Session().run(argc, argv);
 }
