@@ -47,6 +47,12 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void add_table_name(const std::string& name, std::uint32_t id) { table_names_[name] = id; }
     void delete_link(const std::string& name);                           // and tells the observer
     void kill_datapath(const std::string& name, const std::string& how); // and tells the observer
+    void announce_change() { // as the netlink monitor does for addresses, routes and rules
+        if (observer_ != nullptr) observer_->on_world_changed();
+    }
+    void announce_link_gone(const std::string& link) { // news that comes late
+        if (observer_ != nullptr) observer_->on_link_gone(link);
+    }
     bool remove_rule(const plan::Rule& rule);
     WgDevice* device(const std::string& link); // to play the peer: handshakes, roaming, counters
 

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "daemon/control/settings.hpp"
+
+using namespace wgd;
+using namespace wgd::control;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string complaint(const std::string& text) {
+    const auto settings = Settings::parse(text, "wgd.toml");
+    REQUIRE_FALSE(settings);
+    CHECK(settings.error().code == ErrorCode::kParse);
+    return settings.error().message;
+}
+
+std::string documented() {
+    std::ifstream file(std::string(WGD_SOURCE_DIR) + "/conf/wgd.toml");
+    REQUIRE(file);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+} // namespace
+
+TEST_CASE("settings: a tunnel's own, over the defaults, wherever they stand") {
+    const auto settings = Settings::parse("[tunnel.home]\nbackend = \"userspace\"\n"
+                                          "[tunnel.\"a.b\"]\nendpoint_retry = 7\n"
+                                          "[defaults]\nbackend = \"kernel\"\nendpoint_wait = 0\n"
+                                          "[daemon]\nlog_level = \"debug\"\nprofile_dir = \"/srv/wg\"\n",
+                                          "wgd.toml");
+    REQUIRE(settings);
+    CHECK(settings->log_level == log::Level::kDebug);
+    CHECK(settings->profile_dir == "/srv/wg");
+    CHECK(settings->of(*ProfileName::parse("home")).backend == BackendPreference::kUserspace);
+    CHECK(settings->of(*ProfileName::parse("home")).endpoint_wait == 0s);
+    CHECK(settings->of(*ProfileName::parse("a.b")).backend == BackendPreference::kKernel);
+    CHECK(settings->of(*ProfileName::parse("a.b")).endpoint_retry == 7s);
+    CHECK(settings->of(*ProfileName::parse("other")) == settings->defaults);
+}
+
+TEST_CASE("settings: every problem, with its line and what was meant") {
+    CHECK(complaint("[defaults]\nbackned = \"auto\"\n") ==
+          "wgd.toml:2: unknown key 'backned' in [defaults] (did you mean 'backend'?)");
+    CHECK(complaint("[default]\nbackend = \"auto\"\n") ==
+          "wgd.toml:1: unknown section or key 'default' (did you mean 'defaults'?)");
+    CHECK(complaint("[defaults]\nzebra = 1\n") == "wgd.toml:2: unknown key 'zebra' in [defaults]");
+    CHECK(complaint("[tunnel.x]\nbackend = \"krnel\"\n") ==
+          "wgd.toml:2: backend = \"krnel\" is none of \"auto\", \"kernel\", \"userspace\"");
+    CHECK(complaint("[daemon]\nprofile_dir = 3\ndatapath = \"wgd-datapath\"\n") ==
+          "wgd.toml:2: profile_dir is a text: write it in quotes\n"
+          "wgd.toml:3: datapath is a path from the root: begin it with '/'");
+    CHECK(complaint("[defaults]\nendpoint_retry = 0\n") ==
+          "wgd.toml:2: endpoint_retry is a number of seconds from 1 to 86400");
+    CHECK(complaint("[defaults]\nendpoint_retry = \"5s\"\n").find("wgd.toml:2:") == 0);
+    CHECK(complaint("[defaults]\nendpoint_retry = 600\n").find("is more than endpoint_retry_max (300 s)") !=
+          std::string::npos);
+    CHECK(complaint("[tunnel.\"../etc\"]\n").find("wgd.toml:1: '../etc' cannot be a tunnel name") == 0);
+    CHECK(complaint("tunnel = 3\n").find("wgd.toml:1:") == 0);
+    CHECK(complaint("daemon = \"x\"\n").find("wgd.toml:1:") == 0);
+    CHECK(complaint("[daemon\n").find("wgd.toml:1:") == 0);
+    CHECK(complaint("[daemon]\nlog_level = \"info\"\nlog_level = \"debug\"\n").find("wgd.toml:") == 0);
+}
+
+TEST_CASE("settings: an empty file is the defaults") {
+    const auto settings = Settings::parse("", "wgd.toml");
+    REQUIRE(settings);
+    CHECK(*settings == Settings{});
+}
+
+TEST_CASE("settings: conf/wgd.toml as it is installed, and with every key in force, is the defaults") {
+    const std::string text = documented();
+    const auto installed = Settings::parse(text, "wgd.toml");
+    if (!installed) FAIL(installed.error().message);
+    CHECK(*installed == Settings{});
+
+    // "#key = value" in the first column is a default; the path of the datapath and the example are not.
+    const std::string without_example = text.substr(0, text.find("\n#[tunnel.home]"));
+    const std::string in_force = std::regex_replace(without_example, std::regex("\n#([a-z_]+ = )"), "\n$1");
+    CHECK(in_force != without_example);
+    const auto settings = Settings::parse(in_force, "wgd.toml");
+    if (!settings) FAIL(settings.error().message);
+    Settings expected;
+    expected.datapath = settings->datapath;
+    CHECK(*settings == expected);
+    for (const char* key : {"profile_dir", "datapath", "log_level", "backend", "endpoint_wait",
+                            "endpoint_retry", "endpoint_retry_max"})
+        CHECK(in_force.find(std::string("\n") + key + " = ") != std::string::npos);
+
+    const auto example = Settings::parse(
+        std::regex_replace(text.substr(text.find("\n#[tunnel.home]")), std::regex("\n#"), "\n"), "wgd.toml");
+    REQUIRE(example);
+    CHECK(example->of(*ProfileName::parse("home")).backend == BackendPreference::kUserspace);
+}
