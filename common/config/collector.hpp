@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/config/diagnostic.hpp"
+#include "common/config/parser.hpp"
 
 namespace wgd {
 
@@ -15,6 +15,8 @@ class Collector {
     void error(SourcePosition position, std::string message, std::string suggestion = {});
     void warning(SourcePosition position, std::string message, std::string suggestion = {});
     [[nodiscard]] bool has_errors() const { return counts_[1] > 0; }
+    // Further errors are counted only: not worth working out a suggestion for.
+    [[nodiscard]] bool is_full() const { return counts_[1] >= kMaxDiagnostics; }
     // By position; where some were left out, a closing line per severity at `end` says how many.
     std::vector<Diagnostic> take(SourcePosition end) &&;
 

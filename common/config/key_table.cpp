@@ -94,6 +94,10 @@ unsigned edit_distance(std::string_view a, std::string_view b) {
 
 } // namespace
 
+std::span<const KeyInfo> all_keys() {
+    return kKeys;
+}
+
 const KeyInfo* find_key(std::string_view text) {
     const auto* found = std::find_if(kKeys.begin(), kKeys.end(),
                                      [&](const KeyInfo& key) { return equals_squeezed(text, key.name); });

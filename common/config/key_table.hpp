@@ -2,6 +2,7 @@
 // Every key a profile may contain: its spelling, its section, and whose it is. Source: wg(8), wg-quick(8).
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,7 @@ struct KeyInfo {
     KeyOwner owner;
 };
 
+[[nodiscard]] std::span<const KeyInfo> all_keys(); // in the order of KeyId
 // Ignores case, and white space inside the key as wg(8) does. nullptr: no such key.
 const KeyInfo* find_key(std::string_view text);
 // The key that was probably meant (edit distance, or a name other tools use); nullptr if none is near.

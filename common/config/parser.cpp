@@ -240,7 +240,7 @@ void Parser::on_section(const Line& line) {
 }
 
 void Parser::refuse_unknown(const Line& line) {
-    const auto* near = nearest_key(line.head);
+    const auto* near = diagnostics_.is_full() ? nullptr : nearest_key(line.head);
     diagnostics_.error(line.position_of(line.head), fmt::format("unknown key {}", quote(line.head)),
                        near != nullptr ? std::string(near->name) : "");
 }

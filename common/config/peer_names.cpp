@@ -59,6 +59,10 @@ std::string_view without_trailing_id(std::string_view name) { // wg-easy: "alice
 
 } // namespace
 
+bool closes_peer(std::string_view comment) {
+    return !after_word(strip_marks(comment), "end").empty();
+}
+
 PeerNames::Candidate PeerNames::read(std::string_view comment) {
     const auto text = strip_marks(comment);
     const auto candidate = [](std::string_view name, Rank rank) {
@@ -77,7 +81,7 @@ PeerNames::Candidate PeerNames::read(std::string_view comment) {
     for (const std::string_view word : {"client", "begin", "peer", "user", "name"})
         if (const auto name = after_word(text, word); !name.empty())
             return candidate(without_trailing_id(name), Rank::kHeading);
-    if (!after_word(text, "end").empty() || (!text.empty() && text.front() == '[')) return {};
+    if (closes_peer(comment) || (!text.empty() && text.front() == '[')) return {};
     return candidate(text, Rank::kPlain);
 }
 

@@ -14,6 +14,9 @@
 
 namespace wgd {
 
+// "### end alice ###": belongs to the peer in front of it.
+[[nodiscard]] bool closes_peer(std::string_view comment);
+
 class PeerNames {
   public:
     void on_blank();

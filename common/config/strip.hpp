@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `wg-quick strip` prints, byte for byte: the lines that are wg(8)'s with their comments, without the blanks
-// at their ends, and one more newline. Checks nothing. The result holds keys.
+// What `wg-quick strip` prints, byte for byte: the lines that are wg(8)'s with their comments, without the
+// blanks at their ends, and one more newline. Checks nothing. The result holds keys.
 #pragma once
 
 #include <string_view>
