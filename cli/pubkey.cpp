@@ -25,12 +25,10 @@ int run_pubkey(const Invocation& invocation) {
     // In wg(8)'s order: what follows a complete key is complained about before the key itself.
     for (int c = std::fgetc(stdin); c != EOF; c = std::fgetc(stdin)) {
         const bool blank = c == 0 || c == ' ' || (c >= '\t' && c <= '\r');
-        if (!blank)
-            return complain("Trailing characters found after key");
+        if (!blank) return complain("Trailing characters found after key");
     }
     const auto key = PrivateKey::from_base64(text);
-    if (!key)
-        return complain("Key is not the correct length or format");
+    if (!key) return complain("Key is not the correct length or format");
     return print_key(derive_public_key(*key).to_base64());
 }
 
