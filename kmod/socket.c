@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/if_arp.h>
+#include <linux/inetdevice.h>
+#include <net/addrconf.h>
+#include <net/dst_cache.h>
+#include <net/ip6_route.h>
+#include <net/ip_tunnels.h>
+#include <net/ipv6_stubs.h>
+#include <net/udp_tunnel.h>
+#include "compat.h"
+#include "device.h"
+#include "messages.h"
+#include "receive.h"
+#include "socket.h"
+
+void wg_endpoint_read(struct wg_peer *peer, struct wg_endpoint *endpoint)
+{
+	unsigned int seq;
+
+	do {
+		seq = read_seqbegin(&peer->endpoint_lock);
+		*endpoint = peer->endpoint;
+	} while (read_seqretry(&peer->endpoint_lock, seq));
+}
+
+bool wg_endpoint_is_set(struct wg_peer *peer)
+{
+	return READ_ONCE(peer->endpoint.addr.sa_family) != AF_UNSPEC;
+}
+
+static bool same_place(const struct wg_endpoint *a, const struct wg_endpoint *b)
+{
+	if (a->addr.sa_family != b->addr.sa_family)
+		return false;
+	if (a->addr.sa_family == AF_INET)
+		return a->addr4.sin_port == b->addr4.sin_port && a->addr4.sin_addr.s_addr == b->addr4.sin_addr.s_addr &&
+		       a->src4.s_addr == b->src4.s_addr && a->src_ifindex4 == b->src_ifindex4;
+	return a->addr6.sin6_port == b->addr6.sin6_port && a->addr6.sin6_scope_id == b->addr6.sin6_scope_id &&
+	       ipv6_addr_equal(&a->addr6.sin6_addr, &b->addr6.sin6_addr) && ipv6_addr_equal(&a->src6, &b->src6);
+}
+
+void wg_endpoint_learn(struct wg_peer *peer, const struct wg_endpoint *endpoint)
+{
+	struct wg_endpoint known;
+
+	wg_endpoint_read(peer, &known);
+	if (same_place(&known, endpoint))
+		return;
+	write_seqlock_bh(&peer->endpoint_lock);
+	peer->endpoint = *endpoint;
+	dst_cache_reset(&peer->endpoint_cache);
+	write_sequnlock_bh(&peer->endpoint_lock);
+}
+
+void wg_endpoint_forget_source(struct wg_peer *peer)
+{
+	write_seqlock_bh(&peer->endpoint_lock);
+	memset(&peer->endpoint.src6, 0, sizeof(peer->endpoint.src6));
+	dst_cache_reset(&peer->endpoint_cache);
+	write_sequnlock_bh(&peer->endpoint_lock);
+}
+
+int wg_endpoint_of(struct wg_endpoint *endpoint, const struct sk_buff *skb)
+{
+	memset(endpoint, 0, sizeof(*endpoint));
+	if (skb->protocol == htons(ETH_P_IP)) {
+		endpoint->addr4.sin_family = AF_INET;
+		endpoint->addr4.sin_port = udp_hdr(skb)->source;
+		endpoint->addr4.sin_addr.s_addr = ip_hdr(skb)->saddr;
+		endpoint->src4.s_addr = ip_hdr(skb)->daddr;
+		endpoint->src_ifindex4 = skb->skb_iif;
+	} else if (IS_ENABLED(CONFIG_IPV6) && skb->protocol == htons(ETH_P_IPV6)) {
+		endpoint->addr6.sin6_family = AF_INET6;
+		endpoint->addr6.sin6_port = udp_hdr(skb)->source;
+		endpoint->addr6.sin6_addr = ipv6_hdr(skb)->saddr;
+		endpoint->addr6.sin6_scope_id = ipv6_iface_scope_id(&ipv6_hdr(skb)->saddr, skb->skb_iif);
+		endpoint->src6 = ipv6_hdr(skb)->daddr;
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	return 0;
+}
+
+/* The address that we used to answer from no longer works. */
+static void source_failed(struct wg_peer *peer, struct wg_endpoint *used)
+{
+	if (peer)
+		wg_endpoint_forget_source(peer);
+	memset(&used->src6, 0, sizeof(used->src6));
+}
+
+static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpoint *endpoint, struct sk_buff *skb,
+		 u8 ds)
+{
+	struct dst_cache *cache = peer ? &peer->endpoint_cache : NULL;
+	struct sock *sock = rcu_dereference_bh(device->sock4);
+	struct flowi4 flow = {
+		.saddr = endpoint->src4.s_addr,
+		.daddr = endpoint->addr4.sin_addr.s_addr,
+		.fl4_dport = endpoint->addr4.sin_port,
+		.flowi4_mark = device->fwmark,
+		.flowi4_proto = IPPROTO_UDP,
+	};
+	struct rtable *rt = NULL;
+	int err = -ENONET;
+
+	if (unlikely(!sock))
+		goto drop;
+	flow.fl4_sport = inet_sk(sock)->inet_sport;
+	if (cache)
+		rt = dst_cache_get_ip4(cache, &flow.saddr);
+	if (!rt) {
+		wg_classify_flow(sock, flowi4_to_flowi(&flow));
+		if (flow.saddr && !inet_confirm_addr(sock_net(sock), NULL, 0, flow.saddr, RT_SCOPE_HOST)) {
+			source_failed(peer, endpoint);
+			flow.saddr = 0;
+		}
+		rt = ip_route_output_flow(sock_net(sock), &flow, sock);
+		/* Stick to the address only while it leads out where the peer's packets came in. */
+		if (flow.saddr && endpoint->src_ifindex4 &&
+		    (IS_ERR(rt) ? PTR_ERR(rt) == -EINVAL : rt->dst.dev->ifindex != endpoint->src_ifindex4)) {
+			source_failed(peer, endpoint);
+			flow.saddr = 0;
+			if (!IS_ERR(rt))
+				ip_rt_put(rt);
+			rt = ip_route_output_flow(sock_net(sock), &flow, sock);
+		}
+		if (IS_ERR(rt)) {
+			err = PTR_ERR(rt);
+			goto drop;
+		}
+		if (cache)
+			dst_cache_set_ip4(cache, &rt->dst, flow.saddr);
+	}
+	skb->ignore_df = 1;
+	wg_udp_xmit4(rt, sock, skb, flow.saddr, flow.daddr, ds, ip4_dst_hoplimit(&rt->dst), flow.fl4_sport,
+		     flow.fl4_dport);
+	return 0;
+drop:
+	kfree_skb(skb);
+	return err;
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpoint *endpoint, struct sk_buff *skb,
+		 u8 ds)
+{
+	struct dst_cache *cache = peer ? &peer->endpoint_cache : NULL;
+	struct sock *sock = rcu_dereference_bh(device->sock6);
+	struct flowi6 flow = {
+		.saddr = endpoint->src6,
+		.daddr = endpoint->addr6.sin6_addr,
+		.fl6_dport = endpoint->addr6.sin6_port,
+		.flowi6_mark = device->fwmark,
+		.flowi6_oif = endpoint->addr6.sin6_scope_id,
+		.flowi6_proto = IPPROTO_UDP,
+	};
+	struct dst_entry *dst = NULL;
+	int err = -ENONET;
+
+	if (unlikely(!sock))
+		goto drop;
+	flow.fl6_sport = inet_sk(sock)->inet_sport;
+	if (cache)
+		dst = dst_cache_get_ip6(cache, &flow.saddr);
+	if (!dst) {
+		wg_classify_flow(sock, flowi6_to_flowi(&flow));
+		if (!ipv6_addr_any(&flow.saddr) && !ipv6_chk_addr(sock_net(sock), &flow.saddr, NULL, 0)) {
+			source_failed(peer, endpoint);
+			flow.saddr = in6addr_any;
+		}
+		dst = ipv6_stub->ipv6_dst_lookup_flow(sock_net(sock), sock, &flow, NULL);
+		if (IS_ERR(dst)) {
+			err = PTR_ERR(dst);
+			goto drop;
+		}
+		if (cache)
+			dst_cache_set_ip6(cache, dst, &flow.saddr);
+	}
+	skb->ignore_df = 1;
+	wg_udp_xmit6(dst, sock, skb, &flow.saddr, &flow.daddr, ds, ip6_dst_hoplimit(dst), flow.fl6_sport,
+		     flow.fl6_dport);
+	return 0;
+drop:
+	kfree_skb(skb);
+	return err;
+}
+#endif
+
+static int send_to(struct wg_device *device, struct wg_peer *peer, struct wg_endpoint *endpoint, struct sk_buff *skb,
+		   u8 ds)
+{
+	skb_mark_not_on_list(skb);
+	/* No device yet: the tunnel's counters are ours to keep, packet by packet, not iptunnel_xmit()'s. */
+	skb->dev = NULL;
+	skb->mark = device->fwmark;
+	if (endpoint->addr.sa_family == AF_INET)
+		return send4(device, peer, endpoint, skb, ds);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (endpoint->addr.sa_family == AF_INET6)
+		return send6(device, peer, endpoint, skb, ds);
+#endif
+	kfree_skb(skb);
+	return -EDESTADDRREQ;
+}
+
+int wg_socket_send(struct wg_peer *peer, struct sk_buff *skb, u8 ds)
+{
+	struct wg_endpoint endpoint;
+
+	wg_endpoint_read(peer, &endpoint);
+	return send_to(peer->device, peer, &endpoint, skb, ds);
+}
+
+static struct sk_buff *packet_of(const void *buffer, size_t len)
+{
+	struct sk_buff *skb = alloc_skb(WG_OUTER_HEADROOM + len, GFP_KERNEL);
+
+	if (skb) {
+		skb_reserve(skb, WG_OUTER_HEADROOM);
+		skb_put_data(skb, buffer, len);
+		skb_reset_inner_headers(skb);
+	}
+	return skb;
+}
+
+int wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, u8 ds)
+{
+	struct sk_buff *skb = packet_of(buffer, len);
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	rcu_read_lock_bh();
+	err = wg_socket_send(peer, skb, ds);
+	if (!err) {
+		atomic64_add(len, &peer->tx_bytes);
+		wg_count_tx(peer->device->dev, 1, len);
+	}
+	rcu_read_unlock_bh();
+	return err;
+}
+
+int wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const void *buffer, size_t len)
+{
+	struct sk_buff *skb = packet_of(buffer, len);
+	struct wg_endpoint endpoint;
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	err = wg_endpoint_of(&endpoint, in);
+	if (err) {
+		kfree_skb(skb);
+		return err;
+	}
+	rcu_read_lock_bh();
+	err = send_to(device, NULL, &endpoint, skb, 0);
+	if (!err)
+		wg_count_tx(device->dev, 1, len);
+	rcu_read_unlock_bh();
+	return err;
+}
+
+static struct socket *open_one(struct wg_device *device, struct net *net, struct udp_port_cfg *config, int *err)
+{
+	struct udp_tunnel_sock_cfg tunnel = {
+		.sk_user_data = device,
+		.encap_type = 1,
+		.encap_rcv = wg_receive,
+	};
+	struct socket *sock;
+
+	*err = udp_sock_create(net, config, &sock);
+	if (*err)
+		return NULL;
+	sock->sk->sk_allocation = GFP_ATOMIC;
+	sock->sk->sk_sndbuf = INT_MAX;
+	/* The tunnel must go on when memory is short: swap may lie behind it. */
+	sk_set_memalloc(sock->sk);
+	wg_udp_accept_gro(sock->sk);
+	setup_udp_tunnel_sock(net, sock, &tunnel);
+	return sock;
+}
+
+/* The present sockets go after a grace period: nobody sends through them or receives from them any more. */
+static void replace(struct wg_device *device, struct socket *sock4, struct socket *sock6)
+{
+	struct sock *old4, *old6;
+
+	lockdep_assert_held(&device->config_lock);
+	old4 = rcu_dereference_protected(device->sock4, lockdep_is_held(&device->config_lock));
+	old6 = rcu_dereference_protected(device->sock6, lockdep_is_held(&device->config_lock));
+	rcu_assign_pointer(device->sock4, sock4 ? sock4->sk : NULL);
+	rcu_assign_pointer(device->sock6, sock6 ? sock6->sk : NULL);
+	if (sock4)
+		device->port = ntohs(inet_sk(sock4->sk)->inet_sport);
+	if (!old4 && !old6)
+		return;
+	synchronize_net();
+	if (old4) {
+		sk_clear_memalloc(old4);
+		udp_tunnel_sock_release(old4->sk_socket);
+	}
+	if (old6) {
+		sk_clear_memalloc(old6);
+		udp_tunnel_sock_release(old6->sk_socket);
+	}
+}
+
+int wg_socket_open(struct wg_device *device, u16 port)
+{
+	struct udp_port_cfg config4 = {
+		.family = AF_INET,
+		.local_ip.s_addr = htonl(INADDR_ANY),
+		.use_udp_checksums = true,
+	};
+#if IS_ENABLED(CONFIG_IPV6)
+	struct udp_port_cfg config6 = {
+		.family = AF_INET6,
+		.local_ip6 = IN6ADDR_ANY_INIT,
+		.use_udp6_tx_checksums = true,
+		.use_udp6_rx_checksums = true,
+		.ipv6_v6only = true,
+	};
+	int tries = 100;
+#endif
+	struct socket *sock4, *sock6 = NULL;
+	struct net *net;
+	int err;
+
+	/* The namespace is being torn down (pre_exit takes the pointer away) or it is held here while we bind. */
+	rcu_read_lock();
+	net = rcu_dereference(device->creating_net);
+	net = net ? maybe_get_net(net) : NULL;
+	rcu_read_unlock();
+	if (!net)
+		return -ENONET;
+
+	/* A port that is asked for may be our own present one. */
+	replace(device, NULL, NULL);
+again:
+	config4.local_udp_port = htons(port);
+	sock4 = open_one(device, net, &config4, &err);
+	if (!sock4)
+		goto out;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6_mod_enabled()) {
+		config6.local_udp_port = inet_sk(sock4->sk)->inet_sport;
+		sock6 = open_one(device, net, &config6, &err);
+		if (!sock6) {
+			sk_clear_memalloc(sock4->sk);
+			udp_tunnel_sock_release(sock4);
+			/* The free port of one family may be taken in the other. */
+			if (err == -EADDRINUSE && !port && --tries)
+				goto again;
+			goto out;
+		}
+	}
+#endif
+	replace(device, sock4, sock6);
+out:
+	put_net(net);
+	return err;
+}
+
+void wg_socket_close(struct wg_device *device)
+{
+	replace(device, NULL, NULL);
+}
