@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # lib.sh: sourced by the test scripts inside the guest.
 set -u
+[ ! -e /root/settings ] || . /root/settings
 fail() { echo "FAIL: $*"; dmesg | tail -20; exit 1; }
 step() { echo "-- $* ($(cut -d' ' -f1 /proc/uptime))"; }
 a() { ip netns exec a "$@"; }
