@@ -34,22 +34,37 @@ before=$(a wg show wg0 transfer | cut -f3); ping_a -s 500 10.9.0.2; after=$(a wg
 
 step "ECN is carried over, DSCP is not; handshakes are AF41"
 a nft -f - <<'NFT' || fail nft
-table ip t { counter ect0 { } counter ce { } counter dscp { } counter shake { } counter inner_ce { }
- chain out { type filter hook output priority 0;
-  oif va udp dport 5002 ip ecn ect0 counter name ect0
-  oif va udp dport 5002 ip dscp af41 counter name shake
-  oif va udp dport 5002 ip dscp != { cs0, af41 } counter name dscp } }
+table ip t {
+	counter n_ect0 { }
+	counter n_dscp { }
+	counter n_shake { }
+	chain out {
+		type filter hook output priority 0;
+		oifname va udp dport 5002 ip ecn ect0 counter name n_ect0
+		oifname va udp dport 5002 ip dscp af41 counter name n_shake
+		oifname va udp dport 5002 ip dscp != { cs0, af41 } counter name n_dscp
+	}
+}
 NFT
 b nft -f - <<'NFT' || fail nft
-table ip t { counter inner_ce { }
- chain pre { type filter hook prerouting priority -300; iif vb udp dport 5002 ip ecn ect0 ip ecn set ce; iif wg0 ip ecn ce counter name inner_ce } }
+table ip t {
+	counter n_inner_ce { }
+	chain pre {
+		type filter hook prerouting priority -300;
+		iifname vb udp dport 5002 ip ecn ect0 ip ecn set ce
+		iifname wg0 ip ecn ce counter name n_inner_ce
+	}
+}
 NFT
 packets() { "$1" nft list counter ip t "$2" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
 ping_a -Q 0xba 10.9.0.2 || fail "ping with TOS"
-[ "$(packets a ect0)" -ge 1 ] || fail "ECT(0) inside was not shown outside"
-[ "$(packets a dscp)" = 0 ] || fail "the DSCP inside was shown outside"
-[ "$(packets b inner_ce)" -ge 1 ] || fail "CE outside was not carried in"
+[ "$(packets a n_ect0)" -ge 1 ] || fail "ECT(0) inside was not shown outside"
+[ "$(packets a n_dscp)" = 0 ] || fail "the DSCP inside was shown outside"
+[ "$(packets b n_inner_ce)" -ge 1 ] || fail "CE outside was not carried in"
 b nft delete table ip t
+a wg set wg0 private-key <(wg genkey); a wg set wg0 private-key <(echo "$key_a")
+until_true 12 ping_a 10.9.0.2 || fail "no new session"
+[ "$(packets a n_shake)" -ge 1 ] || fail "the handshake was not AF41"
 
 step "roaming: the peer answers to where the latest packet came from, and with the address it was sent to"
 a ip addr add 192.0.2.77/24 dev va

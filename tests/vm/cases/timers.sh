@@ -18,7 +18,12 @@ sessions=$(log "keypair .* created")
 
 step "one way only: the receiver says with a keepalive that it hears"
 b nft -f - <<'NFT'
-table ip t { chain in { type filter hook input priority 0; iif wg0 drop; } }
+table ip t {
+	chain in {
+		type filter hook input priority 0;
+		iifname wg0 drop
+	}
+}
 NFT
 before=$(b wg show wg0 transfer | cut -f3)
 a ping -q -c1 -W1 10.9.0.2 >/dev/null
@@ -27,7 +32,12 @@ b nft delete table ip t
 
 step "nothing comes back: the sender tries a new handshake, and gives up after 90 s (4.5)"
 a nft -f - <<'NFT'
-table ip t { chain in { type filter hook input priority 0; iif va udp dport 5001 drop; } }
+table ip t {
+	chain in {
+		type filter hook input priority 0;
+		iifname va udp dport 5001 drop
+	}
+}
 NFT
 before=$(log 'sending a handshake initiation to peer 1')
 a ping -q -c1 -W1 10.9.0.2 >/dev/null

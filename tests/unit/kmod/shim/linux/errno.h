@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#if defined(__has_include_next)
+#if __has_include_next(<linux/errno.h>)
+#include_next <linux/errno.h>
+#endif
+#endif
+#include "kernel.h"
