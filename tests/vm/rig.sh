@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # rig.sh: sourced by every script of tests/vm: where things are, how to say what is missing.
 #
 # The cache (kernels, unpacked headers, guest file systems, built modules) lives outside the tree:
@@ -7,7 +8,7 @@
 vm_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 top_dir=$(readlink -f "$vm_dir/../..")
 cache=${WGD_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wgd-vm}
-readonly vm_dir top_dir cache
+export vm_dir top_dir cache
 mkdir -p "$cache"
 
 say() { echo "vm: $*" >&2; }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: MIT
 // The trie against a list that is searched from end to end.
 #include <catch2/catch.hpp>
 
@@ -28,7 +28,8 @@ struct Trie {
     mutex lock{};
     std::vector<wg_peer> peers;
 
-    explicit Trie(size_t count) : peers(count) {
+    explicit Trie(size_t count)
+        : peers(count) {
         REQUIRE(wg_allowed_ips_module_init() == 0);
         wg_allowed_ips_init(&table);
         mutex_init(&lock);
@@ -68,7 +69,9 @@ struct Trie {
     }
 };
 
-bool bit(const std::array<u8, 16>& address, int at) { return address[at / 8] >> (7 - at % 8) & 1; }
+bool bit(const std::array<u8, 16>& address, int at) {
+    return address[at / 8] >> (7 - at % 8) & 1;
+}
 
 bool covers(const Prefix& prefix, u8 family, const std::array<u8, 16>& address) {
     if (prefix.family != family) return false;
@@ -159,18 +162,20 @@ TEST_CASE("the trie agrees with a list") {
                 // One that exists, its owner's or somebody else's.
                 const Prefix victim = list[random() % list.size()];
                 wg_peer* by = random() % 3 ? victim.peer : &peer;
-                REQUIRE(wg_allowed_ips_remove(&trie.table, victim.family, victim.address.data(), victim.length, by,
-                                              &trie.lock) == 0);
+                REQUIRE(wg_allowed_ips_remove(&trie.table, victim.family, victim.address.data(),
+                                              victim.length, by, &trie.lock) == 0);
                 if (by == victim.peer)
                     list.erase(std::remove_if(list.begin(), list.end(),
                                               [&](const Prefix& p) {
-                                                  return p.family == victim.family && p.length == victim.length &&
+                                                  return p.family == victim.family &&
+                                                         p.length == victim.length &&
                                                          p.address == victim.address;
                                               }),
                                list.end());
             } else {
                 wg_allowed_ips_remove_all(&trie.table, &peer.entries, &trie.lock);
-                list.erase(std::remove_if(list.begin(), list.end(), [&](const Prefix& p) { return p.peer == &peer; }),
+                list.erase(std::remove_if(list.begin(), list.end(),
+                                          [&](const Prefix& p) { return p.peer == &peer; }),
                            list.end());
             }
             for (int probe = 0; probe < 20; ++probe) {

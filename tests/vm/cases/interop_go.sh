@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Our module and wireguard-go, each in both roles of the handshake, with and without a preshared key.
-# vm: -t 240
+# vm: -t 500
 # needs: wireguard-go
+# shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 load_ours
 modprobe tun; mkdir -p /dev/net; [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200

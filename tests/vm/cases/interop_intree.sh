@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Our module and the kernel's own, in two machines joined by a wire, each in both roles of the handshake; over both
 # families, with a preshared key. The two modules cannot be in one kernel.
-# vm: -t 240
+# vm: -t 500
 # pair: ours intree
+# shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 side=$1
 modprobe virtio_net 2>/dev/null; modprobe net_failover 2>/dev/null
@@ -47,7 +48,7 @@ if [ $side = ours ]; then
 		[ "$mbit" -ge 1 ] || fail "TCP $direction"
 	done
 	# The other side may stop.
-	timeout 20 sh -c 'until echo done | nc -N -w1 10.9.0.2 5202; do sleep 0.2; done'
+	timeout 20 sh -c 'until echo finished | nc -N -w1 10.9.0.2 5202; do sleep 0.2; done'
 	ip link del wg0
 	until_true 20 rmmod wireguard || fail rmmod
 	expect_no_leaks
@@ -55,6 +56,6 @@ else
 	# Keeps the tunnel busy from its side, so that it is the one to start again when we forget.
 	ping -q -i 0.5 10.9.0.1 >/dev/null 2>&1 &
 	iperf3 -s -B 10.9.0.2 >/dev/null 2>&1 &
-	timeout 220 nc -l -p 5202 | grep -q done || fail "the other side never finished"
+	timeout 220 nc -l -p 5202 | grep -q finished || fail "the other side never finished"
 	[ "$(shakes)" != 0 ] || fail "no handshake"
 fi

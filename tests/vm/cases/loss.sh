@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # A bad line: loss, reordering, duplicates by netem; the module must neither stall, nor let a packet through twice, nor
 # reorder by itself.
-# vm: -t 240 -a slub_debug=FZPU
+# vm: -t 500 -a slub_debug=FZPU
+# shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 load_ours time_scale=20
 two_namespaces; modprobe sch_netem

@@ -2,6 +2,7 @@
 # Configuration: the error of every wrong request, a thousand peers with dumps in many messages, random requests from
 # many sides while devices come and go, and removal of peers, devices and the module under traffic.
 # vm: -t 280 -a slub_debug=FZPU
+# shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 load_ours
 two_namespaces

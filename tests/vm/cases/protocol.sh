@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What a tunnel between two namespaces does: addresses of both families inside and outside, roaming, keys that change,
 # ECN and DSCP, ICMP to local senders, fragments and padding, namespaces.
-# vm: -t 240 -a slub_debug=FZPU
+# vm: -t 500 -a slub_debug=FZPU
+# shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 load_ours
 two_namespaces; tunnel
@@ -16,8 +17,8 @@ ping_a 10.9.0.2 || fail "IPv4"
 ping_b fd09::1 || fail "IPv6"
 for size in 0 1 20 1391 1392 1393 20000; do ping_a -s $size 10.9.0.2 || fail "IPv4, $size octets"; done
 for size in 1372 1373 8000; do ping_b -s $size fd09::1 || fail "IPv6, $size octets"; done
-a ip link set wg0 mtu 1401; ping_a -s 1373 -M do 10.9.0.2 || fail "odd MTU, full packet"
-a ip link set wg0 mtu 8000; b ip link set wg0 mtu 8000; ping_a -s 7972 -M do 10.9.0.2 || fail "MTU of 8000: outer fragments"
+a ip link set wg0 mtu 1401; ping_a -s 1373 -M "do" 10.9.0.2 || fail "odd MTU, full packet"
+a ip link set wg0 mtu 8000; b ip link set wg0 mtu 8000; ping_a -s 7972 -M "do" 10.9.0.2 || fail "MTU of 8000: outer fragments"
 a ip link set wg0 mtu 1420; b ip link set wg0 mtu 1420
 
 step "padding: what goes over the wire is a multiple of 16, the MTU excepted"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The timers of the protocol, twenty times as fast: rekey after 120 s (6), reject after 180 s (9), keepalive after 10 s
 # (0.5), handshake retries every 5 s (0.25) for 90 s (4.5), keys zeroed after 540 s (27).
-# vm: -t 240 -a slub_debug=FZPU
+# vm: -t 500 -a slub_debug=FZPU
+# shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 load_ours time_scale=20
 two_namespaces; tunnel

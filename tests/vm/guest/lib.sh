@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # lib.sh: sourced by the test scripts inside the guest.
 set -u
 [ ! -e /root/settings ] || . /root/settings

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: MIT */
 /*
  * kernel.h: as much of the kernel's interfaces as the module's pure parts use, for one thread in user space. Locks are
  * counted, so that a forgotten unlock shows; what RCU would free later is freed at once, so that ASan sees who goes on
