@@ -2,7 +2,6 @@
 #include "datapath/wg/allowed_ips.hpp"
 
 #include <bit>
-#include <unordered_set>
 
 #include "common/base/bytes.hpp"
 #include "datapath/wg/peer.hpp"
@@ -54,6 +53,15 @@ IpAddress address_of(const Key6& key) {
     return IpAddress::v6(bytes);
 }
 
+// A multiplicative mixer. Only who configures the device chooses what is in the table.
+std::uint64_t mix(std::uint64_t word) {
+    word ^= word >> 32;
+    word *= 0xd6e8feb86659fd93u;
+    word ^= word >> 32;
+    word *= 0xd6e8feb86659fd93u;
+    return word ^ (word >> 32);
+}
+
 template <class Key>
 bool covers(const Node<Key>& node, const Key& key) {
     return common_bits(node.key, key) >= node.length;
@@ -61,37 +69,54 @@ bool covers(const Node<Key>& node, const Key& key) {
 
 } // namespace
 
+std::size_t hash(const Key4& key) {
+    return static_cast<std::size_t>(mix(key.word));
+}
+std::size_t hash(const Key6& key) {
+    return static_cast<std::size_t>(mix(key.high ^ mix(key.low)));
+}
+
 template <class Key>
-Trie<Key>::~Trie() {
-    std::vector<TrieNode*> rest;
-    if (TrieNode* root = root_.load()) rest.push_back(root);
+Table<Key>::~Table() {
+    std::vector<TableNode*> rest;
+    if (TableNode* root = root_.load()) rest.push_back(root);
     while (!rest.empty()) {
-        TrieNode* node = rest.back();
+        TableNode* node = rest.back();
         rest.pop_back();
         for (auto& child : node->child)
-            if (TrieNode* below = child.load()) rest.push_back(below);
+            if (TableNode* below = child.load()) rest.push_back(below);
         delete node;
     }
 }
 
 template <class Key>
-Peer* Trie<Key>::lookup(const Key& key) const {
+Peer* Table<Key>::lookup(const Key& key) const {
+    if (const TableNode* host = hosts_.find(key)) return host->peer.load();
     Peer* best = nullptr;
-    const TrieNode* node = root_.load();
+    const TableNode* node = root_.load();
     while (node && covers(*node, key)) {
         if (Peer* peer = node->peer.load()) best = peer;
-        if (node->length == Key::kBits) break;
         node = node->child[bit_at(key, node->length)].load();
     }
     return best;
 }
 
 template <class Key>
-std::pair<Node<Key>*, Peer*> Trie<Key>::insert(const Key& address, unsigned length, Peer* peer) {
+std::pair<Node<Key>*, Peer*> Table<Key>::insert(const Key& address, unsigned length, Peer* peer,
+                                                Reclaimer& reclaimer) {
     const Key key = masked(address, length);
-    TrieNode* parent = nullptr;
-    std::atomic<TrieNode*>* slot = &root_;
-    TrieNode* node = slot->load();
+    if (length == Key::kBits) {
+        if (TableNode* host = hosts_.find(key)) return {host, host->peer.exchange(peer)};
+        auto* host = new TableNode;
+        host->key = key;
+        host->length = static_cast<std::uint8_t>(length);
+        host->peer.store(peer);
+        hosts_.insert(host, reclaimer);
+        return {host, nullptr};
+    }
+    TableNode* parent = nullptr;
+    std::atomic<TableNode*>* slot = &root_;
+    TableNode* node = slot->load();
     while (node && node->length <= length && covers(*node, key)) {
         if (node->length == length) {
             Peer* before = node->peer.load();
@@ -103,7 +128,7 @@ std::pair<Node<Key>*, Peer*> Trie<Key>::insert(const Key& address, unsigned leng
         node = slot->load();
     }
 
-    auto* made = new TrieNode;
+    auto* made = new TableNode;
     made->key = key;
     made->length = static_cast<std::uint8_t>(length);
     made->peer.store(peer);
@@ -119,7 +144,7 @@ std::pair<Node<Key>*, Peer*> Trie<Key>::insert(const Key& address, unsigned leng
         slot->store(made);
         return {made, nullptr};
     }
-    auto* fork = new TrieNode;
+    auto* fork = new TableNode;
     fork->key = masked(key, shared);
     fork->length = static_cast<std::uint8_t>(shared);
     fork->parent = parent;
@@ -132,9 +157,10 @@ std::pair<Node<Key>*, Peer*> Trie<Key>::insert(const Key& address, unsigned leng
 }
 
 template <class Key>
-Node<Key>* Trie<Key>::find(const Key& address, unsigned length) const {
+Node<Key>* Table<Key>::find(const Key& address, unsigned length) const {
     const Key key = masked(address, length);
-    TrieNode* node = root_.load();
+    if (length == Key::kBits) return hosts_.find(key);
+    TableNode* node = root_.load();
     while (node && node->length <= length && covers(*node, key)) {
         if (node->length == length) return node->peer.load() ? node : nullptr;
         node = node->child[bit_at(key, node->length)].load();
@@ -143,7 +169,7 @@ Node<Key>* Trie<Key>::find(const Key& address, unsigned length) const {
 }
 
 template <class Key>
-std::atomic<Node<Key>*>& Trie<Key>::slot_of(TrieNode* node) {
+std::atomic<Node<Key>*>& Table<Key>::slot_of(TableNode* node) {
     if (!node->parent) return root_;
     return node->parent->child[bit_at(node->key, node->parent->length)];
 }
@@ -151,34 +177,37 @@ std::atomic<Node<Key>*>& Trie<Key>::slot_of(TrieNode* node) {
 // A node without a peer is worth its place only as a fork. Readers standing on it keep their way down: its
 // own child pointers stay as they are.
 template <class Key>
-void Trie<Key>::unlink_if_useless(TrieNode* node, Reclaimer& reclaimer) {
+void Table<Key>::unlink_if_useless(TableNode* node, Reclaimer& reclaimer) {
     if (!node || node->peer.load()) return;
-    TrieNode* left = node->child[0].load();
-    TrieNode* right = node->child[1].load();
+    TableNode* left = node->child[0].load();
+    TableNode* right = node->child[1].load();
     if (left && right) return;
-    TrieNode* only = left ? left : right;
+    TableNode* only = left ? left : right;
     slot_of(node).store(only);
     if (only) only->parent = node->parent;
-    TrieNode* parent = node->parent;
+    TableNode* parent = node->parent;
     reclaimer.retire(node);
     unlink_if_useless(parent, reclaimer);
 }
 
 template <class Key>
-void Trie<Key>::remove(TrieNode* node, Reclaimer& reclaimer) {
+void Table<Key>::remove(TableNode* node, Reclaimer& reclaimer) {
+    // A reader that holds the node still finds its peer: it looked before, and the peer waits for it as the
+    // node does.
+    if (node->length == Key::kBits) return hosts_.remove(node, reclaimer);
     node->peer.store(nullptr);
     unlink_if_useless(node, reclaimer);
 }
 
-template class Trie<Key4>;
-template class Trie<Key6>;
+template class Table<Key4>;
+template class Table<Key6>;
 
 } // namespace allowed_ips_detail
 
 using allowed_ips_detail::Key4;
 using allowed_ips_detail::Key6;
 using allowed_ips_detail::Node;
-using allowed_ips_detail::Trie;
+using allowed_ips_detail::Table;
 
 namespace {
 
@@ -216,25 +245,25 @@ Peer* AllowedIps::lookup_v6(const std::uint8_t* address) const {
 }
 
 template <class Key>
-void AllowedIps::insert_key(Trie<Key>& trie, const Key& key, unsigned length, Peer& peer) {
+void AllowedIps::insert_key(Table<Key>& table, const Key& key, unsigned length, Peer& peer) {
     const auto list_of = [](Peer & owner) -> auto& {
         if constexpr (std::is_same_v<Key, Key4>)
             return owner.allowed_ips.v4_;
         else
             return owner.allowed_ips.v6_;
     };
-    const auto [node, before] = trie.insert(key, length, &peer);
+    const auto [node, before] = table.insert(key, length, &peer, *reclaimer_);
     if (before) detach(list_of(*before), node);
     append(list_of(peer), node);
 }
 
 template <class Key>
-void AllowedIps::remove_node(Trie<Key>& trie, Node<Key>* node, Peer& peer) {
+void AllowedIps::remove_node(Table<Key>& table, Node<Key>* node, Peer& peer) {
     if constexpr (std::is_same_v<Key, Key4>)
         detach(peer.allowed_ips.v4_, node);
     else
         detach(peer.allowed_ips.v6_, node);
-    trie.remove(node, *reclaimer_);
+    table.remove(node, *reclaimer_);
 }
 
 void AllowedIps::insert(const IpPrefix& prefix, Peer& peer) {
@@ -265,19 +294,19 @@ void AllowedIps::remove_all(Peer& peer) {
 
 void AllowedIps::replace_all(Peer& peer, const std::vector<IpPrefix>& prefixes) {
     // Every wanted prefix moves to the end of the list; what is then still in front of them is left over.
-    std::unordered_set<const void*> wanted;
-    wanted.reserve(prefixes.size());
     for (const IpPrefix& prefix : prefixes) {
         insert(prefix, peer);
-        if (prefix.family() == Family::kIpv4)
-            wanted.insert(peer.allowed_ips.v4_.last);
-        else
-            wanted.insert(peer.allowed_ips.v6_.last);
+        (prefix.family() == Family::kIpv4 ? peer.allowed_ips.v4_.last->wanted
+                                          : peer.allowed_ips.v6_.last->wanted) = true;
     }
-    while (peer.allowed_ips.v4_.first && wanted.count(peer.allowed_ips.v4_.first) == 0)
+    while (peer.allowed_ips.v4_.first && !peer.allowed_ips.v4_.first->wanted)
         remove_node(v4_, peer.allowed_ips.v4_.first, peer);
-    while (peer.allowed_ips.v6_.first && wanted.count(peer.allowed_ips.v6_.first) == 0)
+    while (peer.allowed_ips.v6_.first && !peer.allowed_ips.v6_.first->wanted)
         remove_node(v6_, peer.allowed_ips.v6_.first, peer);
+    for (auto* node = peer.allowed_ips.v4_.first; node; node = node->next)
+        node->wanted = false;
+    for (auto* node = peer.allowed_ips.v6_.first; node; node = node->next)
+        node->wanted = false;
 }
 
 } // namespace wgd::wg

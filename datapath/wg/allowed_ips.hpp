@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Cryptokey routing (WG 2): which peer a prefix belongs to, by longest match, for IPv4 and IPv6.
 //
-// A path-compressed binary trie per family. lookup() runs on any number of data threads while the control
-// thread changes it: a change is one pointer store, so a reader sees it or does not; nodes that fall out go
-// to the Reclaimer. A change costs one walk down the trie, whatever the number of peers.
+// Per family a hash table of the host routes, which are most of what large devices have, and a
+// path-compressed binary trie of the shorter prefixes. lookup() runs on any number of data threads while the
+// control thread changes them: a change is one pointer store, so a reader sees it or does not; nodes that
+// fall out go to the Reclaimer. A change costs one walk down the trie, whatever the number of peers.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "common/base/ip.hpp"
+#include "datapath/wg/host_table.hpp"
 #include "datapath/wg/reclaimer.hpp"
 
 namespace wgd::wg {
@@ -24,11 +26,15 @@ namespace allowed_ips_detail {
 struct Key4 {
     static constexpr unsigned kBits = 32;
     std::uint32_t word = 0;
+    bool operator==(const Key4&) const = default;
 };
 struct Key6 {
     static constexpr unsigned kBits = 128;
     std::uint64_t high = 0, low = 0;
+    bool operator==(const Key6&) const = default;
 };
+[[nodiscard]] std::size_t hash(const Key4& key);
+[[nodiscard]] std::size_t hash(const Key6& key);
 
 template <class Key>
 struct Node {
@@ -37,26 +43,28 @@ struct Node {
     Key key;                          // host bits zero
     std::uint8_t length = 0;
     // control thread only
+    bool wanted = false; // by AllowedIps::replace_all(), while it runs
     Node* parent = nullptr;
     Node* previous = nullptr; // of the same peer, in the order they were added
     Node* next = nullptr;
 };
 
 template <class Key>
-class Trie {
+class Table {
   public:
-    using TrieNode = Node<Key>;
-    ~Trie();
+    using TableNode = Node<Key>;
+    ~Table();
     [[nodiscard]] Peer* lookup(const Key& key) const;
     // Returns the node, and the peer that owned it before (null, or the same one).
-    std::pair<TrieNode*, Peer*> insert(const Key& key, unsigned length, Peer* peer);
-    [[nodiscard]] TrieNode* find(const Key& key, unsigned length) const;
-    void remove(TrieNode* node, Reclaimer& reclaimer);
+    std::pair<TableNode*, Peer*> insert(const Key& key, unsigned length, Peer* peer, Reclaimer& reclaimer);
+    [[nodiscard]] TableNode* find(const Key& key, unsigned length) const;
+    void remove(TableNode* node, Reclaimer& reclaimer);
 
   private:
-    std::atomic<TrieNode*>& slot_of(TrieNode* node);
-    void unlink_if_useless(TrieNode* node, Reclaimer& reclaimer);
-    std::atomic<TrieNode*> root_{nullptr};
+    std::atomic<TableNode*>& slot_of(TableNode* node);
+    void unlink_if_useless(TableNode* node, Reclaimer& reclaimer);
+    HostTable<Key, TableNode> hosts_; // full length; never in the trie
+    std::atomic<TableNode*> root_{nullptr};
 };
 
 } // namespace allowed_ips_detail
@@ -98,13 +106,13 @@ class AllowedIps {
 
   private:
     template <class Key>
-    void insert_key(allowed_ips_detail::Trie<Key>& trie, const Key& key, unsigned length, Peer& peer);
+    void insert_key(allowed_ips_detail::Table<Key>& table, const Key& key, unsigned length, Peer& peer);
     template <class Key>
-    void remove_node(allowed_ips_detail::Trie<Key>& trie, allowed_ips_detail::Node<Key>* node, Peer& peer);
+    void remove_node(allowed_ips_detail::Table<Key>& table, allowed_ips_detail::Node<Key>* node, Peer& peer);
 
     Reclaimer* reclaimer_;
-    allowed_ips_detail::Trie<allowed_ips_detail::Key4> v4_;
-    allowed_ips_detail::Trie<allowed_ips_detail::Key6> v6_;
+    allowed_ips_detail::Table<allowed_ips_detail::Key4> v4_;
+    allowed_ips_detail::Table<allowed_ips_detail::Key6> v6_;
 };
 
 } // namespace wgd::wg
