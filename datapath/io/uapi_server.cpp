@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstring>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -128,13 +130,14 @@ Result<UapiServer> UapiServer::make(int listener, Handler handler) {
     event.data.ptr = nullptr; // the listener
     if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, listener, &event) < 0)
         return fail_errno(ErrorCode::kIo, errno, "cannot watch the configuration socket");
-    return UapiServer(std::move(epoll), listener, std::move(handler));
+    return UapiServer(std::move(epoll), listener, std::move(handler), std::move(scope_socket));
 }
 
-UapiServer::UapiServer(Fd epoll, int listener, Handler handler)
+UapiServer::UapiServer(Fd epoll, int listener, Handler handler, Fd scope_socket)
     : epoll_(std::move(epoll))
     , listener_(listener)
-    , handler_(std::move(handler)) {}
+    , handler_(std::move(handler))
+    , scope_socket_(std::move(scope_socket)) {}
 
 void UapiServer::dispatch() {
     std::array<epoll_event, kMaxConnections + 1> events;
@@ -240,7 +243,8 @@ bool UapiServer::write_some(Connection& connection) {
 }
 
 void UapiServer::answer(Connection& connection, std::string_view text) {
-    Result<uapi::Request> request = uapi::parse_request(text);
+    Result<uapi::Request> request =
+        uapi::parse_request(text, [this](std::string_view name) { return interface_index(name); });
     int code = 0;
     if (!request)
         code = request.error().sys_errno != 0 ? request.error().sys_errno : EINVAL;
@@ -251,6 +255,16 @@ void UapiServer::answer(Connection& connection, std::string_view text) {
         return;
     }
     connection.output = uapi::encode_errno_reply(-code);
+}
+
+std::optional<std::uint32_t> UapiServer::interface_index(std::string_view name) const {
+    ifreq request{};
+    if (name.size() >= sizeof request.ifr_name)
+        return std::nullopt;
+    std::memcpy(request.ifr_name, name.data(), name.size());
+    if (::ioctl(scope_socket_.get(), SIOCGIFINDEX, &request) < 0)
+        return std::nullopt;
+    return static_cast<std::uint32_t>(request.ifr_ifindex);
 }
 
 } // namespace wgd::io

@@ -78,16 +78,18 @@ class UapiServer {
     };
     using Connections = std::list<Connection>;
 
-    UapiServer(Fd epoll, int listener, Handler handler);
+    UapiServer(Fd epoll, int listener, Handler handler, Fd scope_socket);
     void accept_all();
     bool progress(Connection& connection); // false: done with it
     bool read_some(Connection& connection);
     bool write_some(Connection& connection);
     void answer(Connection& connection, std::string_view request);
+    [[nodiscard]] std::optional<std::uint32_t> interface_index(std::string_view name) const;
 
     Fd epoll_;
     int listener_;
     Handler handler_;
+    Fd scope_socket_; // for "fe80::1%eth0": wg(8) names the interface; open from the start, since the cage allows no new one
     Connections connections_; // the most recently active last
 };
 
