@@ -124,7 +124,8 @@ void UapiSocket::unlink() {
 
 Result<UapiServer> UapiServer::make(int listener, Handler handler) {
     Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-    if (!epoll) return fail_errno(ErrorCode::kIo, errno, "cannot make an epoll descriptor");
+    Fd scope_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!epoll || !scope_socket) return fail_errno(ErrorCode::kIo, errno, "cannot make an epoll descriptor");
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = nullptr; // the listener
@@ -257,13 +258,11 @@ void UapiServer::answer(Connection& connection, std::string_view text) {
     connection.output = uapi::encode_errno_reply(-code);
 }
 
-std::optional<std::uint32_t> UapiServer::interface_index(std::string_view name) const {
+std::uint32_t UapiServer::interface_index(std::string_view name) const {
     ifreq request{};
-    if (name.size() >= sizeof request.ifr_name)
-        return std::nullopt;
+    if (name.size() >= sizeof request.ifr_name) return 0;
     std::memcpy(request.ifr_name, name.data(), name.size());
-    if (::ioctl(scope_socket_.get(), SIOCGIFINDEX, &request) < 0)
-        return std::nullopt;
+    if (::ioctl(scope_socket_.get(), SIOCGIFINDEX, &request) < 0) return 0;
     return static_cast<std::uint32_t>(request.ifr_ifindex);
 }
 

@@ -84,12 +84,13 @@ class UapiServer {
     bool read_some(Connection& connection);
     bool write_some(Connection& connection);
     void answer(Connection& connection, std::string_view request);
-    [[nodiscard]] std::optional<std::uint32_t> interface_index(std::string_view name) const;
+    [[nodiscard]] std::uint32_t interface_index(std::string_view name) const; // 0: none
 
     Fd epoll_;
     int listener_;
     Handler handler_;
-    Fd scope_socket_; // for "fe80::1%eth0": wg(8) names the interface; open from the start, since the cage allows no new one
+    Fd scope_socket_; // for "fe80::1%eth0": wg(8) names the interface; open from the start, since the cage
+                      // allows no new one
     Connections connections_; // the most recently active last
 };
 
