@@ -126,8 +126,10 @@ Result<SecretText> set_key(const Document& document, const std::vector<Document:
                 continue;
             }
             const auto old = is_hook(id) ? line.raw_value : line.value;
-            const auto at = line.offset + (line.position_of(old).column - 1);
-            out.append(text.substr(copied, at - copied)).append(*value);
+            // An empty value has no place of its own: it goes right behind the '='.
+            const auto at = old.empty() ? line.offset + line.text.find('=') + 1
+                                        : line.offset + (line.position_of(old).column - 1);
+            out.append(text.substr(copied, at - copied)).append(old.empty() ? " " : "").append(*value);
             copied = at + old.size();
             placed = true;
         }

@@ -36,6 +36,13 @@ TEST_CASE("a key is replaced in place: spelling, spacing and comment stay") {
           "# head\n[Interface]\n\n[Peer]\nPublicKey=" + kA + "\n");
 }
 
+TEST_CASE("an empty value is filled, line end and comment stay") {
+    CHECK(str(set_interface_key("[Interface]\r\nMTU=\r\n", KeyId::kMtu, "1400")) ==
+          "[Interface]\r\nMTU= 1400\r\n");
+    CHECK(str(set_interface_key("[Interface]\nMTU =# auto\n", KeyId::kMtu, "1400")) ==
+          "[Interface]\nMTU = 1400# auto\n");
+}
+
 TEST_CASE("a new key goes behind the last one of its section") {
     CHECK(str(set_interface_key("[Interface]\nMTU = 1\n# note\n\n" + kPeerA, KeyId::kTable, "off")) ==
           "[Interface]\nMTU = 1\nTable = off\n# note\n\n" + kPeerA);
