@@ -26,6 +26,9 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     // an error.
     void recover(Reply<void> done);
 
+    // For what is asked from now on; a tunnel that is up keeps the settings it came up with.
+    void set_settings(Settings settings) { settings_ = std::move(settings); }
+
     // Manager.
     void up(const ProfileName& name, Reply<TunnelView> reply) override;
     void down(const ProfileName& name, Reply<void> reply) override;
