@@ -73,7 +73,8 @@ std::string find_datapath_program(const std::string& configured) {
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     if (!error) {
         directories.push_back(self.parent_path());
-        directories.push_back(self.parent_path().parent_path() / "bin"); // PREFIX/sbin/wgd, PREFIX/bin/wgd-datapath
+        directories.push_back(self.parent_path().parent_path() /
+                              "bin"); // PREFIX/sbin/wgd, PREFIX/bin/wgd-datapath
     }
     for (const char* directory : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"})
         directories.emplace_back(directory);
