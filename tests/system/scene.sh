@@ -18,8 +18,6 @@ set -uo pipefail
 
 SCENE=/run/scene                # tmpfs of the scene, at the same path on every machine
 declare -A MACHINE_PID=()       # machine -> process that holds its namespaces open
-CHECKS=0
-FAILED_CHECKS=()
 LOGS_OF_INTEREST=()             # printed when a check failed
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
@@ -47,14 +45,14 @@ abort() { # REASON
     exit 1
 }
 
+# Verdicts are kept in a file, so that a check in a subshell or a pipe counts as well.
 pass() {
-    CHECKS=$((CHECKS + 1))
+    echo "passed $1" >>"$SCENE/verdicts"
     printf '  %s✓%s %s\n' "$SC_GREEN" "$SC_PLAIN" "$1"
 }
 
 fail() { # DESCRIPTION [OUTPUT-FILE]
-    CHECKS=$((CHECKS + 1))
-    FAILED_CHECKS+=("$1")
+    echo "failed $1" >>"$SCENE/verdicts"
     printf '  %s✗ %s%s\n' "$SC_RED" "$1" "$SC_PLAIN"
     if [ -n "${2:-}" ]; then head -n 60 "$2" | quote; fi
     return 1
@@ -110,15 +108,20 @@ show_logs() {
     done
 }
 
+failed_checks() { grep -c '^failed ' "$SCENE/verdicts" 2>/dev/null || :; }
+
 # The verdict and the exit status. A script that ends any other way has failed.
 finish() {
-    if [ ${#FAILED_CHECKS[@]} = 0 ] && [ "$CHECKS" -gt 0 ]; then
-        printf '\n%s%d checks passed.%s\n' "$SC_GREEN" "$CHECKS" "$SC_PLAIN"
+    local total failed
+    total=$(wc -l <"$SCENE/verdicts")
+    failed=$(failed_checks)
+    if [ "$failed" = 0 ] && [ "$total" -gt 0 ]; then
+        printf '\n%s%d checks passed.%s\n' "$SC_GREEN" "$total" "$SC_PLAIN"
         exit 0
     fi
     show_logs
-    printf '\n%s%d of %d checks failed:%s\n' "$SC_RED" ${#FAILED_CHECKS[@]} "$CHECKS" "$SC_PLAIN"
-    printf '  ✗ %s\n' "${FAILED_CHECKS[@]}"
+    printf '\n%s%d of %d checks failed:%s\n' "$SC_RED" "$failed" "$total" "$SC_PLAIN"
+    sed -n 's/^failed /  ✗ /p' "$SCENE/verdicts"
     exit 1
 }
 
@@ -129,6 +132,7 @@ enter_scene() { # SCRIPT-ARGUMENTS...
     if [ "${WGD_IN_SCENE:-}" = 1 ] && [ $$ = 1 ]; then
         mount -t tmpfs -o mode=0755 tmpfs /run || abort "cannot mount a private /run"
         mkdir -p "$SCENE"
+        : >"$SCENE/verdicts"
         export LC_ALL=C
         # As pid 1 this shell gets only the signals it asks for.
         trap 'echo "interrupted"; exit 130' INT TERM HUP
