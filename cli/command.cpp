@@ -2,9 +2,11 @@
 #include "cli/command.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/terminal.hpp"
 
@@ -78,6 +80,76 @@ std::vector<Command> make_commands() {
          1,
          false,
          run_check},
+        {"show",
+         "[INTERFACE|all|interfaces [FIELD]]",
+         "show interfaces as wg(8) does",
+         "Shows WireGuard interfaces, whoever made them, with the words of `wg show`. FIELD prints one kind "
+         "of value\n"
+         "for scripts: public-key, private-key, listen-port, fwmark, peers, preshared-keys, endpoints, "
+         "allowed-ips,\n"
+         "latest-handshakes, transfer, persistent-keepalive or dump. Needs root.",
+         {},
+         {Operand::kInterface, Operand::kOther},
+         0,
+         true,
+         run_show},
+        {"showconf",
+         "INTERFACE",
+         "print an interface's configuration",
+         "Prints the configuration of an interface, keys included, in the form that setconf takes. As `wg "
+         "showconf`.",
+         {},
+         {Operand::kInterface},
+         1,
+         true,
+         run_showconf},
+        {"set",
+         "INTERFACE WORDS...",
+         "change an interface",
+         "Changes a running interface, with the words of `wg set`.",
+         {},
+         {Operand::kInterface, Operand::kOther},
+         2,
+         true,
+         run_set},
+        {"setconf",
+         "INTERFACE FILE",
+         "make an interface what a file says",
+         "Makes the interface what the configuration FILE says. As `wg setconf`.",
+         {},
+         {Operand::kInterface, Operand::kFile},
+         2,
+         true,
+         run_setconf},
+        {"addconf",
+         "INTERFACE FILE",
+         "add what a file says to an interface",
+         "Adds what the configuration FILE says to the interface. As `wg addconf`.",
+         {},
+         {Operand::kInterface, Operand::kFile},
+         2,
+         true,
+         run_addconf},
+        {"syncconf",
+         "INTERFACE FILE",
+         "as setconf, but sessions of unchanged peers go on",
+         "Makes the interface what the configuration FILE says; peers that stay keep their sessions. As `wg "
+         "syncconf`.",
+         {},
+         {Operand::kInterface, Operand::kFile},
+         2,
+         true,
+         run_syncconf},
+        {"strip",
+         "NAME|FILE",
+         "print a profile without what is only wg-quick's",
+         "Prints the profile without the lines that only wg-quick(8) understands, as setconf takes it. As\n"
+         "`wg-quick strip`.",
+         {},
+         {Operand::kProfileOrFile},
+         1,
+         false,
+         run_strip},
         {"genkey",
          "",
          "print a new private key",
@@ -212,6 +284,40 @@ int run_wgctl(const std::string& program, const std::vector<std::string>& argume
         return usage_error(program, command, "an argument is missing");
     if (!command->wg && invocation.operands.size() > command->operands.size())
         return usage_error(program, command, "too many arguments: '" + invocation.operands.back() + "'");
+    return command->run(invocation);
+}
+
+int run_wg(const std::string& program, const std::vector<std::string>& arguments) {
+    static constexpr std::array kVerbs{
+        std::pair{"show", "Shows the current configuration and device information"},
+        std::pair{"showconf",
+                  "Shows the current configuration of a given WireGuard interface, for use with `setconf'"},
+        std::pair{"set", "Change the current configuration, add peers, remove peers, or change peers"},
+        std::pair{"setconf", "Applies a configuration file to a WireGuard interface"},
+        std::pair{"addconf", "Appends a configuration file to a WireGuard interface"},
+        std::pair{"syncconf", "Synchronizes a configuration file to a WireGuard interface"},
+        std::pair{"genkey", "Generates a new private key and writes it to stdout"},
+        std::pair{"genpsk", "Generates a new preshared key and writes it to stdout"},
+        std::pair{"pubkey", "Reads a private key from stdin and writes a public key to stdout"},
+    };
+    const std::string verb = arguments.empty() ? "show" : arguments.front();
+    const auto overview = [&] {
+        std::string text = fmt::format("Usage: {} <cmd> [<args>]\n\nAvailable subcommands:\n", program);
+        for (const auto& [name, summary] : kVerbs)
+            text += fmt::format("  {}: {}\n", name, summary);
+        return text + "You may pass `--help' to any of these subcommands to view usage.\n";
+    };
+    if (verb == "-h" || verb == "--help" || verb == "help") return print(overview());
+    if (verb == "-v" || verb == "--version" || verb == "version")
+        return print(fmt::format("wgctl {} (as wg)\n", WGD_VERSION));
+    const auto* command = find_command(verb);
+    if (command == nullptr || !command->wg) {
+        std::fprintf(stderr, "Invalid subcommand: `%s'\n", printable(verb).c_str());
+        std::fputs(overview().c_str(), stderr);
+        return kFailed;
+    }
+    Invocation invocation{program, command->name, {}, {}};
+    if (arguments.size() > 1) invocation.operands.assign(arguments.begin() + 1, arguments.end());
     return command->run(invocation);
 }
 

@@ -47,6 +47,8 @@ const Command* find_command(std::string_view name);
 
 // The whole program but for the process: `arguments` without argv[0].
 int run_wgctl(const std::string& program, const std::vector<std::string>& arguments);
+// The same under the name `wg`: the verbs, texts and exit codes of wg(8) and nothing else.
+int run_wg(const std::string& program, const std::vector<std::string>& arguments);
 
 // Prints the error (to standard error, and as JSON to standard output for --json); returns the exit code.
 int report(const Invocation& invocation, const CommandError& error);
@@ -61,6 +63,13 @@ int run_check(const Invocation&);
 int run_genkey(const Invocation&);
 int run_genpsk(const Invocation&);
 int run_pubkey(const Invocation&);
+int run_strip(const Invocation&);
 int run_completion(const Invocation&);
+int run_show(const Invocation&);
+int run_showconf(const Invocation&);
+int run_set(const Invocation&);
+int run_setconf(const Invocation&);
+int run_addconf(const Invocation&);
+int run_syncconf(const Invocation&);
 
 } // namespace wgd::cli

@@ -16,7 +16,9 @@ int main(int argc, char** argv) {
             std::fprintf(stderr, "%s: the cryptographic library does not start\n", program.c_str());
             return wgd::cli::kFailed;
         }
-        return wgd::cli::run_wgctl(program, {argv + 1, argv + argc});
+        const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+        // wg(8) calls itself as it was called, path and all.
+        return program == "wg" ? wgd::cli::run_wg(self, arguments) : wgd::cli::run_wgctl(program, arguments);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s: %s\n", program.c_str(), error.what());
         return wgd::cli::kFailed;
