@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# wgctl(1) and wgd-dbus(5) leave nothing out: every command, option, exit code, method, property and error name.
+# wgctl(1) and wgd-dbus(5) leave nothing out: every command, option, exit code, method, property and error name; nor does
+# wgd.toml(5) a key.
 set -uo pipefail
 : "${WGD_BUILD:?}" "${WGD_SOURCE:?}"
 W=$WGD_BUILD/bin/wgctl
@@ -24,5 +25,11 @@ for word in $(grep -ohE '<(method|property|interface) name="[^"]+"' "$WGD_SOURCE
 done
 for error in $(grep -oE 'org\.wgd1\.Error\.[A-Za-z]+' "$WGD_SOURCE/dbus/names.cpp" | sed 's/.*\.//' | sort -u); do
     grep -qw -- "$error" <<<"$dbus" || bad "wgd-dbus(5) does not mention the error '$error'"
+done
+toml=$(page wgd.toml.5.scd)
+keys=$(grep -oE '^#?[a-z]+(_[a-z]+)* =' "$WGD_SOURCE/conf/wgd.toml" | tr -d '#= ' | sort -u)
+[ "$(wc -w <<<"$keys")" -ge 7 ] || bad "conf/wgd.toml has lost its keys"
+for key in $keys; do
+    grep -qw -- "${key//_/}" <<<"$toml" || bad "wgd.toml(5) does not mention '$key'"
 done
 exit $failed
