@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/base/log.hpp"
+
 namespace wgd::test {
 namespace {
 
@@ -124,7 +126,10 @@ void FakeManager::up(const ProfileName& name, Reply<TunnelView> reply) {
     if (auto error = scripted_error(name)) return reply(fail(*error));
     const std::string& word = name.str();
     if (word == "roam" || word == "grow" || word == "shrink" || word == "oops") return reply(script(word));
-    if (word == "hang") return hanging_.push_back(std::move(reply));
+    if (word == "hang") {
+        log::debug("hanging"); // what reconnect.sh waits for
+        return hanging_.push_back(std::move(reply));
+    }
     if (word == "dropped") return;
     if (const auto at = tunnels_.find(name); at != tunnels_.end()) return reply(at->second);
     if (word != "slow") return reply(add(name, TunnelState::kUp));

@@ -12,6 +12,7 @@ for round in 1 2 3; do
     hanging=$!
     "$WGCTL" up slow >/dev/null 2>&1 & # its answer comes while there is no bus
     slow=$!
+    wait_for 10 "the hanging call to arrive" bash -c '[ "$(grep -c hanging "$1")" = "$2" ]' - "$DIR/daemon.log" $round
     wait_for 10 "slow to begin" bash -c '"$1" status | grep -q "^slow: [ra]"' - "$WGCTL"
     kill -9 "$BUS_PID"
     wait "$BUS_PID" 2>/dev/null
