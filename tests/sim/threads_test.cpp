@@ -77,7 +77,8 @@ struct Side {
     std::mutex handshakes_mutex;
     std::vector<Bytes> handshakes;
     std::atomic<unsigned> delivered{0};
-    std::vector<std::atomic<std::uint8_t>> seen{200'000};
+    std::vector<std::atomic<std::uint8_t>> seen = std::vector<std::atomic<std::uint8_t>>(200'000);
+    std::atomic<unsigned> refused{0}; // configurations; Catch's macros belong to the main thread
 };
 
 void transmit(Side& side, Side& other, const Bytes& model, std::uint32_t from, std::uint32_t to) {
@@ -105,7 +106,7 @@ void transmit(Side& side, Side& other, const Bytes& model, std::uint32_t from, s
             other.inbox.push(std::move(sealed));
         }
         thread.quiescent();
-        g_time += 2'000'000; // all threads together: minutes of protocol time
+        g_time += 10'000'000; // all threads together: five minutes of protocol time, so sessions are renewed
         if (number % 256 == 0) std::this_thread::yield();
     }
     thread.offline();
@@ -164,7 +165,7 @@ void control(Side& side, Side& other, const std::atomic<bool>& stop) {
                             static_cast<unsigned>(8 + dice.next() % 20))
                  .value()});
         delta.peers.push_back(std::move(peer));
-        REQUIRE(side.engine.apply(std::move(delta), now(), out));
+        if (!side.engine.apply(std::move(delta), now(), out)) ++side.refused;
         (void)side.engine.snapshot();
         std::vector<Bytes> datagrams;
         for (const auto& datagram : out.datagrams()) {
@@ -223,7 +224,8 @@ TEST_CASE("data threads and control threads at once", "[threads]") {
         for (const auto& count : side->seen)
             twice += count > 1 ? 1 : 0;
         CHECK(twice == 0);
-        CHECK(side->delivered > 0);
-        CHECK(side->engine.counters().handshakes_completed >= 1);
+        CHECK(side->refused == 0);
+        CHECK(side->delivered > kPackets); // of 2 * kPackets; what is lost was staged too long
+        CHECK(side->engine.counters().handshakes_completed >= 2);
     }
 }
