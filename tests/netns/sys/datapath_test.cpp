@@ -10,12 +10,9 @@
 
 #include "common/base/log.hpp"
 #include "common/model/marks.hpp"
-#include "daemon/sys/executor.hpp"
 #include "daemon/sys/monitor.hpp"
 #include "daemon/sys/rtnl_link.hpp"
-#include "daemon/sys/system_reader.hpp"
-#include "tests/netns/sys/loop_runner.hpp"
-#include "tests/netns/sys/namespace.hpp"
+#include "tests/netns/sys/machine.hpp"
 
 using namespace wgd;
 using namespace wgd::sys;
@@ -27,43 +24,6 @@ namespace {
 std::string built_program(const char* name) {
     return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
-
-std::vector<std::string> programs() {
-    std::vector<std::string> all{"/usr/bin/wireguard-go"};
-    const auto own =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin" / "wgd-datapath";
-    if (std::filesystem::exists(own)) all.push_back(own.string());
-    return all;
-}
-
-// The whole of sys on a machine of its own.
-struct Machine {
-    test::FreshNamespaces fresh;
-    test::LoopRunner runner;
-    NetlinkSocket netlink = NetlinkSocket::open().value();
-    NetlinkClient kernel = NetlinkClient::open().value();
-    UapiClient userspace;
-    DatapathProcesses datapaths;
-    LinuxExecutor executor{netlink, kernel, userspace, datapaths};
-    LinuxReader reader{netlink, kernel, userspace};
-
-    explicit Machine(const std::string& program, Duration start_limit = std::chrono::seconds(10),
-                     Duration stop_limit = std::chrono::seconds(5))
-        : datapaths(runner.loop(), options(program, start_limit, stop_limit)) {}
-    static DatapathProcesses::Options options(const std::string& program, Duration start_limit,
-                                              Duration stop_limit) {
-        std::filesystem::create_directories("/run/wgd/datapath");
-        DatapathProcesses::Options options;
-        options.program = program;
-        options.log_directory = "/run/wgd/datapath";
-        options.start_limit = start_limit;
-        options.stop_limit = stop_limit;
-        return options;
-    }
-    Result<void> perform(plan::Op op) {
-        return runner.finish([&](ports::Done done) { executor.perform(op, std::move(done)); });
-    }
-};
 
 const plan::CreateLink kCreate{"home", plan::Backend::kUserspace, "wgd:home"};
 const plan::DeleteLink kDelete{"home", plan::Backend::kUserspace};
@@ -90,9 +50,10 @@ struct Script {
 } // namespace
 
 TEST_CASE("a userspace tunnel is created, configured, read and deleted") {
-    for (const std::string& program : programs()) {
+    const std::string program = GENERATE(from_range(test::datapath_programs()));
+    {
         INFO(program);
-        Machine machine(program);
+        test::Machine machine(program);
         auto created = machine.perform(kCreate);
         INFO((created ? "" : created.error().message));
         REQUIRE(created);
@@ -149,7 +110,7 @@ TEST_CASE("a userspace tunnel is created, configured, read and deleted") {
 }
 
 TEST_CASE("what is not ours is neither joined nor deleted") {
-    Machine machine("/usr/bin/wireguard-go");
+    test::Machine machine("/usr/bin/wireguard-go");
     run("ip tuntap add home mode tun");
     auto created = machine.perform(kCreate);
     REQUIRE_FALSE(created);
@@ -178,7 +139,7 @@ TEST_CASE("what is not ours is neither joined nor deleted") {
 
 TEST_CASE("a program that ends instead of starting is reported in its own words") {
     const Script script("echo 'Failed to create TUN device: no such file' >&2; exit 3");
-    Machine machine(script.path);
+    test::Machine machine(script.path);
     auto created = machine.perform(kCreate);
     REQUIRE_FALSE(created);
     CHECK(created.error().code == ErrorCode::kBackend);
@@ -187,7 +148,7 @@ TEST_CASE("a program that ends instead of starting is reported in its own words"
     CHECK(machine.datapaths.pid_of("home") == 0);
     CHECK_FALSE(machine.datapaths.started_by_us("home"));
 
-    Machine none("/run/no-such-program");
+    test::Machine none("/run/no-such-program");
     CHECK(none.perform(kCreate).error().code == ErrorCode::kBackend);
     CHECK(none.perform(kCreate).error().message ==
           "cannot start /run/no-such-program: No such file or directory");
@@ -195,7 +156,7 @@ TEST_CASE("a program that ends instead of starting is reported in its own words"
 
 TEST_CASE("a program that never serves its socket is killed after the limit") {
     const Script script("exec sleep 1000");
-    Machine machine(script.path, std::chrono::milliseconds(200));
+    test::Machine machine(script.path, std::chrono::milliseconds(200));
     std::optional<Result<void>> answer;
     machine.executor.perform(kCreate, [&](Result<void> result) { answer = std::move(result); });
     const pid_t pid = machine.datapaths.pid_of("home");
@@ -208,8 +169,8 @@ TEST_CASE("a program that never serves its socket is killed after the limit") {
 TEST_CASE("a program that ignores SIGTERM is killed, its socket removed, its words logged") {
     std::vector<std::string> lines;
     log::set_sink([&](log::Level, std::string_view line) { lines.emplace_back(line); });
-    Machine machine(built_program("stubborn_datapath"), std::chrono::seconds(10),
-                    std::chrono::milliseconds(100));
+    test::Machine machine(built_program("stubborn_datapath"), std::chrono::seconds(10),
+                          std::chrono::milliseconds(100));
     auto started =
         machine.runner.finish([&](ports::Done done) { machine.datapaths.start("home", std::move(done)); });
     REQUIRE(started);
@@ -231,7 +192,7 @@ TEST_CASE("the end of a watched datapath is reported, with the link's") {
             how = link + " " + text;
         }
     };
-    Machine machine("/usr/bin/wireguard-go");
+    test::Machine machine("/usr/bin/wireguard-go");
     auto monitor = NetlinkMonitor::create(machine.runner.loop(), machine.netlink, machine.datapaths);
     REQUIRE(monitor);
     Observer observer;
@@ -254,7 +215,8 @@ TEST_CASE("the end of a watched datapath is reported, with the link's") {
 }
 
 TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops it") {
-    for (const std::string& program : programs()) {
+    const std::string program = GENERATE(from_range(test::datapath_programs()));
+    {
         INFO(program);
         test::FreshNamespaces fresh;
         // The first wgd: a process that creates the tunnel and is killed.
@@ -265,7 +227,8 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
             auto kernel = NetlinkClient::open().value();
             UapiClient userspace;
             DatapathProcesses datapaths(
-                runner.loop(), Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
+                runner.loop(),
+                test::Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
             LinuxExecutor executor{netlink, kernel, userspace, datapaths};
             auto created =
                 runner.finish([&](ports::Done done) { executor.perform(kCreate, std::move(done)); });
@@ -281,8 +244,8 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
         auto netlink = NetlinkSocket::open().value();
         auto kernel = NetlinkClient::open().value();
         UapiClient userspace;
-        DatapathProcesses datapaths(
-            runner.loop(), Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
+        DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, std::chrono::seconds(10),
+                                                                          std::chrono::seconds(5)));
         LinuxExecutor executor{netlink, kernel, userspace, datapaths};
         std::string exit;
         datapaths.on_exit([&](const std::string&, const std::string& how) { exit = how; });
@@ -307,7 +270,7 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
 }
 
 TEST_CASE("a start that was cut short before the alias is undone") {
-    Machine machine("/usr/bin/wireguard-go");
+    test::Machine machine("/usr/bin/wireguard-go");
     REQUIRE(machine.perform(kCreate));
     run("ip link set dev home alias ''"); // as if killed between the program's start and the alias
     CHECK_FALSE((*find_link(machine.netlink, "home"))->is_ours());

@@ -34,6 +34,8 @@ class LoopRunner {
         return std::move(**answer);
     }
     void turn();
+    // One turn, or less if nothing happens within the time.
+    void turn_for(std::chrono::microseconds limit);
 
   private:
     std::unique_ptr<loop::EventLoop> loop_;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Machine: a fresh network namespace with the adapters of daemon/sys on it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "daemon/sys/executor.hpp"
+#include "daemon/sys/system_reader.hpp"
+#include "tests/netns/sys/loop_runner.hpp"
+#include "tests/netns/sys/namespace.hpp"
+
+namespace wgd::test {
+
+// Debian's wireguard-go, and wgd-datapath if it was built.
+inline std::vector<std::string> datapath_programs() {
+    std::vector<std::string> all{"/usr/bin/wireguard-go"};
+    const auto own =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin/wgd-datapath";
+    if (std::filesystem::exists(own)) all.push_back(own.string());
+    return all;
+}
+
+struct Machine {
+    FreshNamespaces fresh;
+    LoopRunner runner;
+    sys::NetlinkSocket netlink = sys::NetlinkSocket::open().value();
+    NetlinkClient kernel = NetlinkClient::open().value();
+    UapiClient userspace;
+    sys::DatapathProcesses datapaths;
+    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths};
+    sys::LinuxReader reader{netlink, kernel, userspace};
+
+    explicit Machine(const std::string& program, Duration start_limit = std::chrono::seconds(10),
+                     Duration stop_limit = std::chrono::seconds(5))
+        : datapaths(runner.loop(), options(program, start_limit, stop_limit)) {}
+    static sys::DatapathProcesses::Options options(const std::string& program, Duration start_limit,
+                                                   Duration stop_limit) {
+        std::filesystem::create_directories("/run/wgd/datapath");
+        sys::DatapathProcesses::Options options;
+        options.program = program;
+        options.log_directory = "/run/wgd/datapath";
+        options.start_limit = start_limit;
+        options.stop_limit = stop_limit;
+        return options;
+    }
+    Result<void> perform(plan::Op op) {
+        return runner.finish([&](ports::Done done) { executor.perform(op, std::move(done)); });
+    }
+};
+
+} // namespace wgd::test
