@@ -69,7 +69,7 @@ on home ln -s real.conf /etc/wireguard/bad.conf && settle
 check_refused "a symbolic link" 5 'link|regular' wgctl home up bad
 check_untouched
 on home rm /etc/wireguard/bad.conf && on home mkfifo -m 0600 /etc/wireguard/bad.conf && settle
-check_refused "a FIFO (the daemon does not hang)" 5 'regular' timeout 10 nsenter --target "${MACHINE_PID[home]}" --net --mount -- "$BIN/wgctl" up bad
+check_refused "a FIFO (the daemon does not hang)" 5 'regular' timeout 10 nsenter --target "${MACHINE_PID[home]}" --net --mount --root --wdns=/ -- "$BIN/wgctl" up bad
 check_untouched
 on home rm /etc/wireguard/bad.conf && on home mkdir /etc/wireguard/bad.conf && settle
 check_refused "a directory" 5 'regular|directory' wgctl home up bad

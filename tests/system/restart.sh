@@ -43,7 +43,7 @@ for how in TERM KILL; do
     stop "$WGD_PID" "$how"
     check "the stream flows without a daemon" flows 20
     check "wgctl says that the daemon is not there" bash -c '
-        nsenter --target "$1" --net --mount -- "$2" status home; [ $? = 3 ]' - "${MACHINE_PID[home]}" "$BIN/wgctl"
+        nsenter --target "$1" --net --mount --root --wdns=/ -- "$2" status home; [ $? = 3 ]' - "${MACHINE_PID[home]}" "$BIN/wgctl"
     start_wgd home
     check "after its return the tunnel is up" wait_for 5 "up" is_state home up
     check "the same datapath runs on" test "$(pidof wgd-datapath || echo none)" = "$datapath_before"

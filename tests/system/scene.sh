@@ -143,9 +143,23 @@ enter_scene() { # SCRIPT-ARGUMENTS...
     for tool in unshare nsenter ip; do
         command -v "$tool" >/dev/null || skip "needs $tool"
     done
-    unshare --mount --net --pid --ipc --fork --kill-child --mount-proc true 2>/dev/null ||
+    export WGD_PROPAGATION=private
+    if ! unshare --mount true 2>/dev/null && mounts_stay_inside; then WGD_PROPAGATION=unchanged; fi
+    local scene=(unshare --mount --propagation "$WGD_PROPAGATION" --net --pid --ipc --fork --kill-child --mount-proc)
+    "${scene[@]}" true 2>/dev/null ||
         skip "this machine does not allow new network and mount namespaces (a container without CAP_SYS_ADMIN?)"
-    WGD_IN_SCENE=1 exec unshare --mount --net --pid --ipc --fork --kill-child --mount-proc -- bash "$0" "$@"
+    WGD_IN_SCENE=1 exec "${scene[@]}" -- bash "$0" "$@"
+}
+
+# In a chroot, / is no mount and cannot be made private. If mounts in a new namespace stay there all the same, it need
+# not be. Tried out on what a scene mounts first.
+mounts_stay_inside() {
+    local before
+    before=$(stat -c %d /run)
+    unshare --mount --propagation unchanged mount -t tmpfs tmpfs /run 2>/dev/null || return 1
+    [ "$(stat -c %d /run)" = "$before" ] && return 0
+    umount /run
+    return 1
 }
 
 # Polls until the command succeeds. For what has no event a shell could wait for.
@@ -181,7 +195,7 @@ need_programs() { # PROGRAM... of the build tree
 machine() { # NAME
     local dir=$SCENE/$1
     mkdir -p "$dir"/{upper,work,run}
-    unshare --net --mount --propagation private bash -euc '
+    unshare --net --mount --propagation "$WGD_PROPAGATION" bash -euc '
         dir=$1
         mount -t sysfs sysfs /sys 2>/dev/null || :   # /sys/class/net of this network; nothing here depends on it
         mount -t overlay overlay -o "lowerdir=/etc,upperdir=$dir/upper,workdir=$dir/work" /etc 2>/dev/null || {
@@ -212,14 +226,14 @@ machine() { # NAME
 on() { # MACHINE COMMAND...
     local holder=${MACHINE_PID[$1]}
     shift
-    nsenter --target "$holder" --net --mount -- "$@"
+    nsenter --target "$holder" --net --mount --root --wdns=/ -- "$@"
 }
 
 # Starts a program on a machine in the background; its pid is in $STARTED, its output in $SCENE/MACHINE/LABEL.log.
 start() { # MACHINE LABEL COMMAND...
     local holder=${MACHINE_PID[$1]} log=$SCENE/$1/$2.log
     shift 2
-    (exec nsenter --target "$holder" --net --mount -- "$@") >>"$log" 2>&1 </dev/null &
+    (exec nsenter --target "$holder" --net --mount --root --wdns=/ -- "$@") >>"$log" 2>&1 </dev/null &
     STARTED=$!
 }
 
