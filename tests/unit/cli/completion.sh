@@ -39,7 +39,7 @@ completes() { # EXPECTED WORDS... (the last word is the one being typed)
     [ "$got" = "$expected" ] || bad "'$*' completes to '$got', not '$expected'"
 }
 completes "up" wgctl u
-completes "status" wgctl st
+completes "status" wgctl sta
 completes "home office" wgctl up ""
 completes "office" wgctl down o
 completes "home" wgctl status --json h
