@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // udp_rate: small datagrams through a tunnel, at a rate; how many arrive.
 //   udp_rate receive ADDRESS PORT            counts until the sender says end; prints "received N"
-//   udp_rate send ADDRESS PORT PPS SECONDS   sends 64-byte IPv4 packets (36 bytes of payload); prints "sent N"
+//   udp_rate send ADDRESS PORT PPS SECONDS   sends 64-byte IPv4 packets (36 bytes of payload); prints "sent
+//   N"
 // iperf3 would be the bottleneck at the rates in question.
 #include <algorithm>
 #include <arpa/inet.h>
@@ -56,8 +57,7 @@ int receive(const sockaddr_in& at) {
     std::uint64_t count = 0;
     for (;;) {
         pollfd poll{fd, POLLIN, 0};
-        if (::poll(&poll, 1, 30000) <= 0)
-            return 1;
+        if (::poll(&poll, 1, 30000) <= 0) return 1;
         const int got = ::recvmmsg(fd, batch.messages.data(), kBatch, MSG_DONTWAIT, nullptr);
         for (int i = 0; i < got; ++i) {
             if (batch.messages[static_cast<std::size_t>(i)].msg_len == kPayload) {
@@ -82,8 +82,7 @@ int send(const sockaddr_in& to, double rate, double seconds) {
     std::uint64_t sent = 0;
     while (sent < total) {
         const double elapsed = std::chrono::duration<double>(Clock::now() - begin).count();
-        if (elapsed > seconds * 1.5)
-            break; // cannot keep the pace: what was sent counts
+        if (elapsed > seconds * 1.5) break; // cannot keep the pace: what was sent counts
         const auto due = std::min(total, static_cast<std::uint64_t>(elapsed * rate));
         if (due - sent < 8 && due < total) { // do not burn the tunnel's core between small batches
             std::this_thread::sleep_for(std::chrono::microseconds(30));
@@ -91,8 +90,7 @@ int send(const sockaddr_in& to, double rate, double seconds) {
         }
         const int put = ::sendmmsg(fd, batch.messages.data(),
                                    static_cast<unsigned>(std::min<std::uint64_t>(kBatch, due - sent)), 0);
-        if (put > 0)
-            sent += static_cast<std::uint64_t>(put);
+        if (put > 0) sent += static_cast<std::uint64_t>(put);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     for (int i = 0; i < 50; ++i) {
@@ -106,8 +104,7 @@ int send(const sockaddr_in& to, double rate, double seconds) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 4 && std::string(argv[1]) == "receive")
-        return receive(address_of(argv[2], argv[3]));
+    if (argc == 4 && std::string(argv[1]) == "receive") return receive(address_of(argv[2], argv[3]));
     if (argc == 6 && std::string(argv[1]) == "send")
         return send(address_of(argv[2], argv[3]), std::atof(argv[4]), std::atof(argv[5]));
     std::fprintf(stderr, "usage: udp_rate receive ADDRESS PORT | send ADDRESS PORT PPS SECONDS\n");

@@ -88,8 +88,8 @@ enum class AeadBackend { kIpsecMb, kOpenssl, kSodium };
 // Known answers of RFC 8439 and round trips over the lengths where implementations switch code paths.
 [[nodiscard]] bool aead_self_test(Aead& aead);
 
-// Runs the self-test on every available back end, times those that pass for about a millisecond in all, and
-// returns the fastest. `wanted` (main passes $WGD_AEAD) names one instead; it must exist and pass.
+// Runs the self-test on every available back end, times those that pass for one or two milliseconds in all,
+// and returns the fastest. `wanted` (main passes $WGD_AEAD) names one instead; it must exist and pass.
 // kUnsupported if none does.
 [[nodiscard]] Result<AeadBackend> choose_aead_backend(std::optional<std::string_view> wanted = std::nullopt);
 
