@@ -12,15 +12,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/log.hpp"
+#include "datapath/io/cage.hpp"
 #include "datapath/io/control_loop.hpp"
+#include "datapath/io/keeper.hpp"
 #ifdef WGD_NULL_CIPHER // a build of bench/ only
 #include "bench/null_aead.hpp"
 #endif
@@ -84,17 +83,6 @@ bool set_log_level(std::string_view word) {
     return true;
 }
 
-// Keys live in this process: no core dump, no ptrace by another process of ours, no swap.
-void protect_memory() {
-    const rlimit none{0, 0};
-    (void)::setrlimit(RLIMIT_CORE, &none);
-    (void)::prctl(PR_SET_DUMPABLE, 0);
-    // On fault: lock what is touched, not the whole of every library. Fails without CAP_IPC_LOCK beyond a
-    // small limit.
-    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-        log::warning("memory cannot be locked: keys may reach the swap space");
-}
-
 Result<io::AeadFactory> choose_cipher() {
 #ifdef WGD_NULL_CIPHER
     log::warning("BENCHMARK BUILD: NOTHING IS ENCRYPTED");
@@ -107,14 +95,26 @@ Result<io::AeadFactory> choose_cipher() {
 #endif
 }
 
-Fd block_signals() {
+sigset_t ending_signals() {
     sigset_t set;
     sigemptyset(&set);
     for (int signal : {SIGTERM, SIGINT, SIGHUP})
         sigaddset(&set, signal);
-    (void)::sigprocmask(SIG_BLOCK, &set, nullptr); // before there are threads: they inherit it
+    return set;
+}
+
+// Before there are threads or children: they inherit it.
+void block_signals() {
+    const sigset_t set = ending_signals();
+    (void)::sigprocmask(SIG_BLOCK, &set, nullptr);
     (void)std::signal(SIGPIPE, SIG_IGN);
-    return Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+Result<Fd> open_signals() {
+    const sigset_t set = ending_signals();
+    Fd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd) return fail_errno(ErrorCode::kIo, errno, "cannot make a signalfd");
+    return fd;
 }
 
 // What exists before the caller gets its prompt back.
@@ -142,25 +142,32 @@ Result<Outside> prepare(const Arguments& arguments) {
     return Outside{std::move(*tun), std::move(*uapi), *offloads};
 }
 
-// The tunnel's life. `ready` is called when it serves.
-Result<io::ControlLoop::End> serve(Outside& outside, const std::function<void()>& ready) {
-    protect_memory();
-    Fd signals = block_signals();
-    if (!signals) return fail_errno(ErrorCode::kIo, errno, "cannot make a signalfd");
+// The tunnel's life, in the process that is to be caged. `ready` is called when it serves.
+Result<io::ControlLoop::End> serve(Outside& outside, Fd channel, const std::function<void()>& ready) {
+    for (const std::string& missing : io::cage::protect_memory())
+        log::warning("{}", missing);
+    Result<Fd> signals = open_signals();
+    WGD_TRY(signals);
     Result<io::AeadFactory> cipher = choose_cipher();
     WGD_TRY(cipher);
     Result<io::LinkWatch> link = io::LinkWatch::open(outside.tun.index(), outside.tun.name());
     WGD_TRY(link);
-    io::Offloads granted = outside.tun.offloads();
-    log::info("offloads: {}", granted.to_string());
+    log::info("offloads: {}", outside.tun.offloads().to_string());
+    const int parent = channel.get();
     auto loop = io::ControlLoop::make(
-        {std::move(outside.tun), std::move(outside.uapi), std::move(*link), std::move(signals),
-         std::make_unique<io::DirectSocketSource>(outside.offloads), std::move(*cipher), outside.offloads});
+        {std::move(outside.tun), std::move(outside.uapi), std::move(*link), std::move(*signals),
+         std::make_unique<io::KeptSocketSource>(std::move(channel)), std::move(*cipher), outside.offloads});
     WGD_TRY(loop);
+    (*loop)->watch_parent(parent);
+
+    const Result<std::vector<std::string>> caged = io::cage::enter();
+    WGD_TRY(caged);
+    for (const std::string& missing : *caged)
+        log::warning("cage: {}", missing);
+    (*loop)->start_threads();
+    WGD_TRY(io::cage::forbid_new_threads());
     ready();
-    const auto end = (*loop)->run();
-    (*loop)->uapi_socket().unlink();
-    return end;
+    return (*loop)->run();
 }
 
 int report(const Error& error) {
@@ -184,13 +191,52 @@ int finish(const Result<io::ControlLoop::End>& end) {
         log::info("ends: the interface was deleted");
         break;
     case io::ControlLoop::End::kParentGone:
-        log::error("ends: the privileged parent is gone");
+        log::info("ends: the parent process does");
         break;
     }
     return 0;
 }
 
-// The first process waits until the second serves, tells what went wrong if it does not, and leaves.
+// Splits into the caged process and its keeper and returns, in both, the exit status. `ready` is called in
+// the first, `elsewhere` in the second: what only the first is to have.
+int run(Outside& outside, const std::function<void()>& ready, const std::function<void()>& elsewhere,
+        const std::function<void(const Error&)>& refused) {
+    block_signals();
+    auto channel = io::make_keeper_channel();
+    if (!channel) return report(channel.error());
+    std::fflush(nullptr);
+    const pid_t worker = ::fork();
+    if (worker < 0) return report(fail_errno(ErrorCode::kIo, errno, "cannot fork").value());
+    if (worker == 0) {
+        channel->second.reset();
+        bool serving = false;
+        const auto end = serve(outside, std::move(channel->first), [&] {
+            ready();
+            serving = true;
+        });
+        if (!end && !serving) {
+            refused(end.error());
+            return 1;
+        }
+        return finish(end);
+    }
+
+    elsewhere();
+    channel->first.reset();
+    { const io::Tun not_ours = std::move(outside.tun); }
+    outside.uapi.close_descriptors();
+    Result<Fd> signals = open_signals();
+    const Result<void> caged = io::cage::enter_as_keeper();
+    if (!signals || !caged) {
+        channel->second.reset(); // ends the worker
+        (void)::waitpid(worker, nullptr, 0);
+        outside.uapi.unlink();
+        return report(!signals ? signals.error() : caged.error());
+    }
+    return io::keep(std::move(channel->second), std::move(*signals), worker, outside.offloads, outside.uapi);
+}
+
+// The first process waits until the tunnel serves, tells what went wrong if it does not, and leaves.
 int run_in_background(Outside& outside) {
     int pipe_ends[2];
     if (::pipe2(pipe_ends, O_CLOEXEC) < 0)
@@ -201,7 +247,7 @@ int run_in_background(Outside& outside) {
     if (child < 0) return report(fail_errno(ErrorCode::kIo, errno, "cannot fork").value());
     if (child > 0) {
         to_parent.reset();
-        // An empty message is success; silence is a child that died.
+        // "+" is success, anything else what went wrong, silence a child that died.
         std::string message;
         std::array<char, 512> buffer;
         for (;;) {
@@ -219,27 +265,28 @@ int run_in_background(Outside& outside) {
     from_child.reset();
     (void)::setsid();
     (void)!::chdir("/");
-    Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     const auto level = environment("LOG_LEVEL");
-    const bool quiet = !level || *level == "silent";
-    bool served = false;
+    const bool quiet =
+        !level || *level == "silent"; // as wireguard-go: output only for those who asked for some
     const auto detach = [&] {
-        (void)::dup2(null.get(), STDIN_FILENO);
-        if (quiet) { // as wireguard-go: output only for those who asked for some
-            (void)::dup2(null.get(), STDOUT_FILENO);
-            (void)::dup2(null.get(), STDERR_FILENO);
-        }
-        (void)!::write(to_parent.get(), "+", 1);
-        to_parent.reset();
-        served = true;
+        for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+            if (standard == STDIN_FILENO || quiet) (void)::dup3(null.get(), standard, 0);
     };
-    const auto end = serve(outside, detach);
-    if (!served) {
-        outside.uapi.unlink();
-        (void)!::write(to_parent.get(), end.error().message.data(), end.error().message.size());
-        return 1;
-    }
-    return finish(end);
+    return run(
+        outside,
+        [&] {
+            detach();
+            (void)!::write(to_parent.get(), "+", 1);
+            to_parent.reset();
+        },
+        [&] {
+            detach();
+            to_parent.reset();
+        },
+        [&](const Error& error) {
+            (void)!::write(to_parent.get(), error.message.data(), error.message.size());
+        });
 }
 
 Result<Arguments> parse(int argc, char** argv) {
@@ -285,7 +332,6 @@ int main(int argc, char** argv) {
     Result<Outside> outside = prepare(*arguments);
     if (!outside) return report(outside.error());
     if (!arguments->foreground) return run_in_background(*outside);
-    const auto end = serve(*outside, [] {});
-    if (!end) outside->uapi.unlink();
-    return finish(end);
+    return run(
+        *outside, [] {}, [] {}, [](const Error& error) { (void)report(error); });
 }

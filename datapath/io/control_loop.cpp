@@ -126,8 +126,11 @@ Result<void> ControlLoop::build() {
 
 void ControlLoop::start_threads() {
     const auto start = [&](const char* name, auto body) {
-        threads_.emplace_back(std::move(body));
-        pthread_setname_np(threads_.back().native_handle(), name);
+        threads_.emplace_back([name, body = std::move(body)] {
+            pthread_setname_np(pthread_self(),
+                               name); // from inside: from outside it would open /proc, which the cage lacks
+            body();
+        });
     };
     for (auto& transmitter : transmitters_)
         start("transmit", [&transmitter] { transmitter->run(); });
@@ -152,7 +155,6 @@ void ControlLoop::stop_threads() {
 
 Result<ControlLoop::End> ControlLoop::run() {
     if (parent_fd_ >= 0) WGD_TRY(watch(epoll_.get(), parent_fd_, Source::kParent));
-    start_threads();
     link_changed(); // the answer to LinkWatch::open()'s question
     for (;;) {
         arm_timer();

@@ -42,13 +42,13 @@ class ControlLoop {
     static Result<std::unique_ptr<ControlLoop>> make(Parts parts);
     ~ControlLoop();
 
-    // Starts the data threads and runs until something ends the tunnel. The configuration socket's file is
-    // left to the caller. An error means that it never began.
+    void start_threads();
+    // Until something ends the tunnel; after start_threads(). The configuration socket's file is left to the
+    // caller. An error means that it never began.
     Result<End> run();
 
     // A descriptor whose hang-up means: end (the cage's parent).
     void watch_parent(int fd) { parent_fd_ = fd; }
-    [[nodiscard]] UapiSocket& uapi_socket() { return parts_.uapi; }
 
   private:
     explicit ControlLoop(Parts parts, Event attention, Event handshakes_ready, Fd epoll, Fd timer);
@@ -63,7 +63,6 @@ class ControlLoop {
     void service();
     void flush_outbox();
     void arm_timer();
-    void start_threads();
     void stop_threads();
 
     Parts parts_;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
+#include <initializer_list>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -33,15 +33,15 @@ struct Reply {
 constexpr std::size_t kMaxDescriptors = 2;
 
 template <class Message>
-bool send_with(int channel, const Message& body, const Fd* first, const Fd* second) {
+bool send_with(int channel, const Message& body, std::initializer_list<int> fds) {
     iovec vector{const_cast<Message*>(&body), sizeof body};
     msghdr message{};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
     int descriptors[kMaxDescriptors];
     std::size_t count = 0;
-    for (const Fd* fd : {first, second})
-        if (fd != nullptr && *fd) descriptors[count++] = fd->get();
+    for (int fd : fds)
+        if (fd >= 0) descriptors[count++] = fd;
     alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(sizeof descriptors)] = {};
     if (count > 0) {
         message.msg_control = control;
@@ -69,7 +69,8 @@ bool receive_with(int channel, Message& body, Fd (&descriptors)[kMaxDescriptors]
     do
         got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
-    for (cmsghdr* head = CMSG_FIRSTHDR(&message); got > 0 && head != nullptr; head = CMSG_NXTHDR(&message, head)) {
+    for (cmsghdr* head = CMSG_FIRSTHDR(&message); got > 0 && head != nullptr;
+         head = CMSG_NXTHDR(&message, head)) {
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (std::size_t i = 0; i < count && i < kMaxDescriptors; ++i) {
@@ -82,15 +83,19 @@ bool receive_with(int channel, Message& body, Fd (&descriptors)[kMaxDescriptors]
 }
 
 Failure failure_of(const Reply& reply) {
-    return fail(Error{reply.code, std::string(reply.message, ::strnlen(reply.message, sizeof reply.message)), reply.error});
+    return fail(Error{reply.code, std::string(reply.message, ::strnlen(reply.message, sizeof reply.message)),
+                      reply.error});
 }
 
-Failure keeper_gone() { return fail(ErrorCode::kIo, "the privileged parent is gone"); }
+Failure keeper_gone() {
+    return fail(ErrorCode::kIo, "the privileged parent is gone");
+}
 
 void describe(Reply& reply, const Error& error) {
     reply.error = error.sys_errno != 0 ? error.sys_errno : EIO;
     reply.code = error.code;
-    std::memcpy(reply.message, error.message.data(), std::min(error.message.size(), sizeof reply.message - 1));
+    std::memcpy(reply.message, error.message.data(),
+                std::min(error.message.size(), sizeof reply.message - 1));
 }
 
 bool is_udp(int fd) {
@@ -109,7 +114,8 @@ bool serve(int channel, const Offloads& offloads) {
     switch (request.order) {
     case Order::kBind: {
         if (request.port > 65535) return false;
-        Result<BoundSockets> bound = bind_sockets(static_cast<std::uint16_t>(request.port), request.mark, offloads);
+        Result<BoundSockets> bound =
+            bind_sockets(static_cast<std::uint16_t>(request.port), request.mark, offloads);
         if (bound) {
             sockets = std::move(*bound);
             reply.port = sockets.port;
@@ -123,12 +129,14 @@ bool serve(int channel, const Offloads& offloads) {
         for (const Fd& fd : descriptors) {
             if (!fd) continue;
             if (!is_udp(fd.get())) return false; // nothing else is to be marked
-            if (const auto marked = set_socket_mark(fd.get(), request.mark); !marked) describe(reply, marked.error());
+            if (const auto marked = set_socket_mark(fd.get(), request.mark); !marked)
+                describe(reply, marked.error());
         }
         break;
-    default: return false;
+    default:
+        return false;
     }
-    return send_with(channel, reply, &sockets.v4, &sockets.v6);
+    return send_with(channel, reply, {sockets.v4.get(), sockets.v6.get()});
 }
 
 } // namespace
@@ -136,7 +144,7 @@ bool serve(int channel, const Offloads& offloads) {
 Result<BoundSockets> KeptSocketSource::bind(std::uint16_t port, std::uint32_t mark) {
     Reply reply;
     Fd descriptors[kMaxDescriptors];
-    if (!send_with(channel_.get(), Request{Order::kBind, mark, port}, nullptr, nullptr) ||
+    if (!send_with(channel_.get(), Request{Order::kBind, mark, port}, {}) ||
         !receive_with(channel_.get(), reply, descriptors))
         return keeper_gone();
     if (reply.error != 0) return failure_of(reply);
@@ -150,12 +158,11 @@ Result<BoundSockets> KeptSocketSource::bind(std::uint16_t port, std::uint32_t ma
 
 Result<void> KeptSocketSource::set_mark(UdpPair& sockets, std::uint32_t mark) {
     // The keeper holds no socket, or a port would stay taken: it gets these to look at.
-    Fd v4(::fcntl(sockets.v4(), F_DUPFD_CLOEXEC, 0)), v6(::fcntl(sockets.v6(), F_DUPFD_CLOEXEC, 0));
-    if (!is_udp(sockets.v4())) v4.reset(); // a placeholder
-    if (!is_udp(sockets.v6())) v6.reset();
+    const int v4 = is_udp(sockets.v4()) ? sockets.v4() : -1; // else a placeholder
+    const int v6 = is_udp(sockets.v6()) ? sockets.v6() : -1;
     Reply reply;
     Fd descriptors[kMaxDescriptors];
-    if (!send_with(channel_.get(), Request{Order::kMark, mark, 0}, &v4, &v6) ||
+    if (!send_with(channel_.get(), Request{Order::kMark, mark, 0}, {v4, v6}) ||
         !receive_with(channel_.get(), reply, descriptors))
         return keeper_gone();
     if (reply.error != 0) return failure_of(reply);

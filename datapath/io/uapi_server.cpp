@@ -75,6 +75,7 @@ Result<UapiSocket> UapiSocket::create(const std::string& directory, const std::s
     if (::lstat(socket.path_.c_str(), &made) == 0) {
         socket.device_ = made.st_dev;
         socket.inode_ = made.st_ino;
+        socket.made_ = made.st_mtim;
     }
     socket.watch_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (::listen(socket.listener_.get(), 16) < 0 || !socket.watch_ ||
@@ -117,9 +118,15 @@ bool UapiSocket::removed() {
 
 void UapiSocket::unlink() {
     struct stat now {};
-    if (!path_.empty() && ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_)
+    if (!path_.empty() && ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ &&
+        now.st_ino == inode_ && now.st_mtim.tv_sec == made_.tv_sec && now.st_mtim.tv_nsec == made_.tv_nsec)
         ::unlink(path_.c_str());
     path_.clear();
+}
+
+void UapiSocket::close_descriptors() {
+    listener_.reset();
+    watch_.reset();
 }
 
 Result<UapiServer> UapiServer::make(int listener, Handler handler) {

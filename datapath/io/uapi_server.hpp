@@ -5,6 +5,7 @@
 // It has an epoll descriptor of its own: the caller watches fd() and calls dispatch() when that is readable.
 #pragma once
 
+#include <ctime>
 #include <functional>
 #include <list>
 #include <memory>
@@ -42,6 +43,8 @@ class UapiSocket {
     [[nodiscard]] bool removed();
     // Removes the file if it is still the one we made.
     void unlink();
+    // For a process that only keeps the file: closes everything else.
+    void close_descriptors();
 
   private:
     UapiSocket() = default;
@@ -49,8 +52,10 @@ class UapiSocket {
     Fd watch_;
     std::string path_; // empty: adopted
     std::string file_; // name within the directory
+    // Which file is ours: an inode number alone is soon used again.
     dev_t device_ = 0;
     ino_t inode_ = 0;
+    timespec made_{};
 };
 
 class UapiServer {

@@ -224,17 +224,17 @@ Fd placeholder() {
 } // namespace
 
 Result<std::unique_ptr<UdpPair>> UdpPair::make(const Offloads& offloads) {
-    std::unique_ptr<UdpPair> pair(new UdpPair(placeholder(), placeholder(), offloads.udp_gso));
-    if (!pair->v4_ || !pair->v6_) return fail_errno(ErrorCode::kIo, errno, "cannot open a socket");
+    std::unique_ptr<UdpPair> pair(new UdpPair(placeholder(), placeholder(), placeholder(), offloads.udp_gso));
+    if (!pair->v4_ || !pair->v6_ || !pair->nothing_)
+        return fail_errno(ErrorCode::kIo, errno, "cannot open a socket");
     return pair;
 }
 
 Result<void> UdpPair::replace(BoundSockets sockets) {
-    if (!sockets.v4) sockets.v4 = placeholder();
-    if (!sockets.v6) sockets.v6 = placeholder();
+    const int v4 = sockets.v4 ? sockets.v4.get() : nothing_.get();
+    const int v6 = sockets.v6 ? sockets.v6.get() : nothing_.get();
     // dup2 is atomic for everyone who uses the number; calls under way finish on the old socket.
-    if (::dup3(sockets.v4.get(), v4_.get(), O_CLOEXEC) < 0 ||
-        ::dup3(sockets.v6.get(), v6_.get(), O_CLOEXEC) < 0)
+    if (::dup3(v4, v4_.get(), O_CLOEXEC) < 0 || ::dup3(v6, v6_.get(), O_CLOEXEC) < 0)
         return fail_errno(ErrorCode::kIo, errno, "cannot put a new socket in place");
     return {};
 }

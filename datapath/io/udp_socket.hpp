@@ -81,12 +81,14 @@ class UdpPair {
     void disable_segmentation() { segmentation_.store(false, std::memory_order_relaxed); }
 
   private:
-    UdpPair(Fd v4, Fd v6, bool segmentation)
+    UdpPair(Fd v4, Fd v6, Fd nothing, bool segmentation)
         : v4_(std::move(v4))
         , v6_(std::move(v6))
+        , nothing_(std::move(nothing))
         , segmentation_(segmentation) {}
     Fd v4_;
     Fd v6_;
+    Fd nothing_; // stands in for a socket that is not there; kept, since the cage lets nobody open one
     std::atomic<bool> segmentation_;
 };
 
