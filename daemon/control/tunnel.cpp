@@ -38,6 +38,7 @@ Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
         scope.endpoints.push_back(endpoint.address);
     scope.mark = record_.mark.value_or(0);
     scope.sysctls = {std::string(plan::kSrcValidMark)};
+    if (has_record_) scope.sysctls.push_back(plan::promote_secondaries_key(name_.str()));
     for (const auto& [key, value] : record_.original_sysctls)
         if (key != plan::kSrcValidMark) scope.sysctls.push_back(key);
     auto snapshot = ports_.reader.read(scope);

@@ -7,6 +7,18 @@
 #include "common/config/parser.hpp"
 
 namespace wgd::control {
+namespace {
+
+// Lines of a profile that this version understands but does not act on: never silently.
+void warn_of_lines_without_effect(const Profile& profile, std::vector<std::string>& warnings) {
+    if (profile.has_hooks())
+        warnings.emplace_back("PreUp, PostUp, PreDown and PostDown are not run by this version of wgd");
+    if (!profile.dns_servers.empty() || !profile.dns_search.empty())
+        warnings.emplace_back("DNS is not set by this version of wgd");
+    if (profile.save_config) warnings.emplace_back("SaveConfig has no effect in this version of wgd");
+}
+
+} // namespace
 
 TunnelManager::TunnelManager(const Ports& ports, Settings settings)
     : ports_(ports)
@@ -34,6 +46,7 @@ Result<LoadedProfile> TunnelManager::load(const ProfileName& name) {
                          std::move(stored->warnings)};
     for (const Diagnostic& finding : outcome.diagnostics)
         loaded.warnings.push_back(format(finding, stored->path));
+    warn_of_lines_without_effect(loaded.profile, loaded.warnings);
     return loaded;
 }
 

@@ -159,6 +159,9 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
             (!old.endpoint || peer.endpoint_changed)) {
             delta.endpoint = peer.endpoint;
             changed = true;
+            // WireGuard has no way to take an endpoint away again. A peer that had none has no session to
+            // lose either: it is made anew.
+            if (!old.endpoint) change.undo.peers.push_back(removal(peer.public_key));
         }
         AllowedIpChange ips = compare(peer, old, owners);
         if (ips.dropped) {

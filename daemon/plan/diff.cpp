@@ -7,8 +7,9 @@
 // own then.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
-#include <unordered_map>
+#include <utility>
 
 #include "common/model/marks.hpp"
 #include "daemon/plan/device_change.hpp"
@@ -70,13 +71,22 @@ class Differ {
         if (link_ == nullptr)
             step(CreateLink{want_.link, want_.backend, want_.alias}, {DeleteLink{want_.link, want_.backend}});
         WGD_TRY(device());
+        // IPv6 lives on links of 1280 and more only: a larger MTU comes before its addresses, a smaller one
+        // after.
+        const bool shrinks = !fresh() && want_.mtu < link_->mtu;
+        if (!fresh() && !shrinks) mtu();
         add_addresses();
-        link_settings();
+        if (fresh()) mtu();
+        bring_up();
         sysctls();
+        // The last IPv4 address takes the IPv4 routes along: then it goes first, and they come after it.
+        if (loses_ipv4_addresses()) remove_addresses();
         WGD_TRY(add_routes());
         rules(want_.rules);
         remove_routes();
-        remove_addresses();
+        if (!loses_ipv4_addresses()) remove_addresses();
+        add_routes_after_addresses();
+        if (shrinks) mtu();
         return std::move(plan_);
     }
 
@@ -127,29 +137,113 @@ class Differ {
 
     void add_addresses() {
         const std::vector<IpPrefix> current = current_addresses();
-        for (const IpPrefix& address : want_.addresses)
-            if (std::find(current.begin(), current.end(), address) == current.end())
-                link_step(AddAddress{want_.link, address}, RemoveAddress{want_.link, address});
-    }
-
-    void remove_addresses() {
-        for (const IpPrefix& address : current_addresses()) {
-            if (is_automatic(address)) continue;
-            if (std::find(want_.addresses.begin(), want_.addresses.end(), address) != want_.addresses.end())
-                continue;
-            step(RemoveAddress{want_.link, address}, {AddAddress{want_.link, address}});
-            // The kernel takes the other IPv4 addresses of the same subnet along when the first one goes
-            // (ip-sysctl.rst, promote_secondaries): put back those that stay.
-            if (address.family() != Family::kIpv4) continue;
-            for (const IpPrefix& kept : want_.addresses)
-                if (kept.length() == address.length() && kept.network() == address.network())
-                    step(AddAddress{want_.link, kept}, {});
+        bool first_ipv4 = !fresh() && std::none_of(current.begin(), current.end(), is_ipv4);
+        std::set<IpPrefix> new_subnets;
+        for (const IpPrefix& address : want_.addresses) {
+            if (std::find(current.begin(), current.end(), address) != current.end()) continue;
+            const bool new_subnet = new_subnets.insert(address.network()).second;
+            std::vector<Op> undo;
+            if (!fresh()) undo.push_back(RemoveAddress{want_.link, address});
+            if (is_ipv4(address) && std::exchange(first_ipv4, false)) append_ipv4_routes(undo);
+            // A route of ours that the address's own makes superfluous cannot come back while that is there.
+            for (const Route& route : have_.routes)
+                if (!fresh() && new_subnet && is_ours(route) && shadowed_by(address, route))
+                    undo.push_back(AddRoute{route});
+            step(AddAddress{want_.link, address}, std::move(undo));
         }
     }
 
-    void link_settings() {
+    // What the kernel takes along with the last IPv4 address of the link.
+    void append_ipv4_routes(std::vector<Op>& ops) const {
+        for (const Route& route : have_.routes)
+            if (route.link == want_.link && is_ipv4(route.destination) && route.protocol != kKernelProtocol)
+                ops.push_back(AddRoute{route});
+    }
+
+    static bool is_ipv4(const IpPrefix& address) { return address.family() == Family::kIpv4; }
+
+    void remove_addresses() {
+        const std::vector<IpPrefix> current = current_addresses();
+        for (const IpPrefix& address : current) {
+            if (is_automatic(address)) continue;
+            if (std::find(want_.addresses.begin(), want_.addresses.end(), address) != want_.addresses.end())
+                continue;
+            if (address.family() == Family::kIpv4) {
+                remove_ipv4(address, current);
+            } else {
+                step(RemoveAddress{want_.link, address}, {AddAddress{want_.link, address}});
+            }
+        }
+    }
+
+    // The first IPv4 address of a subnet takes the others of the subnet along when it goes, and the last one
+    // of a link takes all its IPv4 routes along: for a full tunnel that would be a moment in clear. So the
+    // kernel is told to promote the next address instead.
+    void remove_ipv4(const IpPrefix& address, const std::vector<IpPrefix>& current) {
+        const bool neighbours =
+            std::any_of(want_.addresses.begin(), want_.addresses.end(),
+                        [&](const IpPrefix& other) { return same_subnet(address, other); });
+        const std::string key = promote_secondaries_key(want_.link);
+        if (const auto promotes = have_.sysctls.find(key);
+            neighbours && !promoting_ && promotes != have_.sysctls.end() && promotes->second != "1") {
+            step(SetSysctl{key, "1"}, {SetSysctl{key, promotes->second}});
+            promoting_ = true;
+        }
+        std::vector<Op> undo = restore_ipv4(current);
+        if (loses_ipv4_addresses()) append_ipv4_routes(undo);
+        step(RemoveAddress{want_.link, address}, std::move(undo));
+    }
+
+    // IPv4 addresses as they were, in their order too: the first is the one that packets are sent from. The
+    // kernel keeps the first addresses of subnets in the order they came, and the further ones of each subnet
+    // behind them. Never without an address in between (see above).
+    [[nodiscard]] std::vector<Op> restore_ipv4(const std::vector<IpPrefix>& original) const {
+        std::vector<IpPrefix> first, further;
+        for (const IpPrefix& address : original) {
+            if (address.family() != Family::kIpv4) continue;
+            const bool is_first = std::none_of(first.begin(), first.end(), [&](const IpPrefix& other) {
+                return same_subnet(address, other);
+            });
+            (is_first ? first : further).push_back(address);
+        }
+        std::vector<Op> undo;
+        const auto add = [&](const IpPrefix& address) { undo.push_back(AddAddress{want_.link, address}); };
+        const auto remove = [&](const IpPrefix& address) {
+            undo.push_back(RemoveAddress{want_.link, address});
+        };
+        std::for_each(first.begin(), first.end(), add);
+        for (const IpPrefix& address : want_.addresses)
+            if (address.family() == Family::kIpv4 &&
+                std::find(original.begin(), original.end(), address) == original.end())
+                remove(address);
+        std::for_each(further.begin(), further.end(), remove);
+        if (first.size() > 1) {
+            for (const IpPrefix& address : first) { // to the end of the list, one after the other
+                remove(address);
+                add(address);
+            }
+        }
+        std::for_each(further.begin(), further.end(), add);
+        return undo;
+    }
+
+    static bool same_subnet(const IpPrefix& a, const IpPrefix& b) {
+        return a.family() == b.family() && a.length() == b.length() && a.network() == b.network();
+    }
+
+    // The link has IPv4 addresses and is to have none.
+    [[nodiscard]] bool loses_ipv4_addresses() const {
+        const std::vector<IpPrefix> current = current_addresses();
+        return std::any_of(current.begin(), current.end(), is_ipv4) &&
+               std::none_of(want_.addresses.begin(), want_.addresses.end(), is_ipv4);
+    }
+
+    void mtu() {
         if (fresh() || link_->mtu != want_.mtu)
             link_step(SetMtu{want_.link, want_.mtu}, SetMtu{want_.link, fresh() ? 0 : link_->mtu});
+    }
+
+    void bring_up() {
         if (fresh() || !link_->up) link_step(SetLinkUp{want_.link, true}, SetLinkUp{want_.link, false});
     }
 
@@ -164,10 +258,19 @@ class Differ {
         }
     }
 
+    // The kernel's route for an address that is on its way out.
+    [[nodiscard]] bool goes_with_address(const Route& route) const {
+        return route.link == want_.link && route.protocol == kKernelProtocol &&
+               std::none_of(want_.addresses.begin(), want_.addresses.end(),
+                            [&](const IpPrefix& address) { return address.network() == route.destination; });
+    }
+
     Result<void> add_routes() {
+        const bool ipv4_routes_go = loses_ipv4_addresses();
         std::map<RouteKey, const Route*> current;
         for (const Route& route : have_.routes)
-            current.emplace(key_of(route), &route);
+            if (!(ipv4_routes_go && route.link == want_.link && is_ipv4(route.destination)))
+                current.emplace(key_of(route), &route);
         for (const Route& route : want_.routes) {
             const auto found = current.find(key_of(route));
             if (found == current.end()) {
@@ -177,19 +280,41 @@ class Differ {
                                                       " through '" + found->second->link +
                                                       "' is in the way (table " +
                                                       std::to_string(route.table) + "); it is left alone");
+            } else if (goes_with_address(*found->second)) {
+                after_addresses_.push_back(route); // until then there is no room for it
             }
         }
         return {};
+    }
+
+    void add_routes_after_addresses() {
+        for (const Route& route : after_addresses_)
+            link_step(AddRoute{route}, RemoveRoute{route});
+    }
+
+    [[nodiscard]] bool is_ours(const Route& route) const {
+        return route.link == want_.link && route.protocol == kRouteProtocol;
+    }
+
+    // The kernel's route for the address has the same key as this one. (For IPv6 the metrics differ.)
+    static bool shadowed_by(const IpPrefix& address, const Route& route) {
+        return is_ipv4(address) && route.table == kMainTable && route.metric == 0 &&
+               address.network() == route.destination;
     }
 
     void remove_routes() {
         std::map<RouteKey, bool> wanted;
         for (const Route& route : want_.routes)
             wanted.emplace(key_of(route), true);
-        for (const Route& route : have_.routes)
-            if (route.link == want_.link && route.protocol == kRouteProtocol &&
-                wanted.count(key_of(route)) == 0)
-                step(RemoveRoute{route}, {AddRoute{route}});
+        for (const Route& route : have_.routes) {
+            if (!is_ours(route) || wanted.count(key_of(route)) != 0) continue;
+            const bool shadowed =
+                std::any_of(want_.addresses.begin(), want_.addresses.end(),
+                            [&](const IpPrefix& address) { return shadowed_by(address, route); });
+            std::vector<Op> undo; // if shadowed, with the undo of the address
+            if (!shadowed) undo.push_back(AddRoute{route});
+            step(RemoveRoute{route}, std::move(undo));
+        }
     }
 
     void rules(const std::vector<Rule>& wanted) {
@@ -206,10 +331,16 @@ class Differ {
     const Desired& want_;
     const Snapshot& have_;
     const Link* link_ = nullptr;
+    bool promoting_ = false;
+    std::vector<Route> after_addresses_;
     Plan plan_;
 };
 
 } // namespace
+
+std::string promote_secondaries_key(const std::string& link) {
+    return "net/ipv4/conf/" + link + "/promote_secondaries";
+}
 
 Result<Plan> diff(const Desired& desired, const Snapshot& snapshot) {
     Differ differ(desired, snapshot);

@@ -24,6 +24,10 @@ using ResolvedEndpoints = std::map<PublicKey, Endpoint>;
 // Lets replies to marked packets pass the reverse path filter (ip-sysctl.rst); needed by an IPv4 full tunnel.
 inline constexpr std::string_view kSrcValidMark = "net/ipv4/conf/all/src_valid_mark";
 
+// Keeps the other addresses of a subnet when the first one goes (ip-sysctl.rst); needed by a reload that
+// replaces an address, of the link itself, gone with it. In a snapshot of an existing link.
+std::string promote_secondaries_key(const std::string& link);
+
 // What an administrator decided in wgd.toml for this tunnel, what the machine offers, and what our own
 // records say belongs to this tunnel (kept over a restart of the daemon).
 struct Policy {

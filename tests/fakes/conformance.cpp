@@ -36,6 +36,7 @@ class Script {
         links();
         device();
         addresses();
+        first_addresses();
         routes();
         rules();
         sysctls();
@@ -226,6 +227,45 @@ class Script {
         s = look();
         see(!has_address(s, a_, prefix("10.201.0.3/32")), "a removed address is gone");
         see(has_address(s, a_, prefix("10.201.0.2/24")), "the others stay");
+    }
+
+    void first_addresses() {
+        const auto listed = [&] {
+            const std::vector<IpPrefix> addresses = look().addresses[a_];
+            std::vector<std::string> list;
+            for (const IpPrefix& address : addresses)
+                if (address.family() == Family::kIpv4) list.push_back(address.to_string());
+            return list;
+        };
+        const std::string key = promote_secondaries_key(a_);
+        const Route own{prefix("10.204.0.0/16"), a_, 51900, kRouteProtocol, 0};
+        ok(SetSysctl{key, "0"});
+        ok(AddAddress{a_, prefix("10.201.0.4/24")});
+        ok(AddRoute{own});
+        ok(RemoveAddress{a_, prefix("10.201.0.2/24")});
+        see(listed().empty(), "the first address of a subnet takes the others along");
+        see(route(look(), "10.204.0.0/16", a_, 51900) == nullptr,
+            "the last IPv4 address takes the IPv4 routes of all tables along");
+
+        ok(SetSysctl{key, "1"});
+        for (const char* address : {"10.201.0.2/24", "10.205.0.1/24", "10.201.0.4/24"})
+            ok(AddAddress{a_, prefix(address)});
+        ok(AddRoute{own});
+        see(listed() == std::vector<std::string>{"10.201.0.2/24", "10.205.0.1/24", "10.201.0.4/24"},
+            "addresses are listed first ones first");
+        ok(RemoveAddress{a_, prefix("10.205.0.1/24")});
+        ok(AddAddress{a_, prefix("10.205.0.1/24")});
+        see(listed() == std::vector<std::string>{"10.201.0.2/24", "10.205.0.1/24", "10.201.0.4/24"},
+            "a first one goes before the further ones");
+        ok(RemoveAddress{a_, prefix("10.201.0.2/24")});
+        see(listed() == std::vector<std::string>{"10.205.0.1/24", "10.201.0.4/24"},
+            "the next one of the subnet is promoted");
+        see(route(look(), "10.204.0.0/16", a_, 51900) != nullptr, "and no route is lost");
+        ok(AddAddress{a_, prefix("10.201.0.2/24")});
+        ok(RemoveAddress{a_, prefix("10.205.0.1/24")});
+        ok(RemoveAddress{a_, prefix("10.201.0.4/24")});
+        see(listed() == std::vector<std::string>{"10.201.0.2/24"}, "one is left");
+        ok(RemoveRoute{own});
     }
 
     void routes() {

@@ -26,6 +26,15 @@ bool same_key(const Route& a, const Route& b) {
            a.effective_metric() == b.effective_metric();
 }
 
+bool same_subnet(const IpPrefix& a, const IpPrefix& b) {
+    return a.length() == b.length() && a.network() == b.network();
+}
+
+bool is_secondary(const std::vector<IpPrefix>& addresses, std::vector<IpPrefix>::const_iterator which) {
+    return std::any_of(addresses.begin(), which,
+                       [&](const IpPrefix& other) { return same_subnet(other, *which); });
+}
+
 Rule plain_rule(Family family, std::uint32_t priority, std::uint32_t table) {
     Rule rule;
     rule.family = family;
@@ -99,17 +108,24 @@ void FakeKernel::bring(FakeLink& link, bool up) {
                       routes_.end());
         return;
     }
-    // The kernel's WireGuard has no automatic link-local address, a TUN device has.
-    if (link.link.kind == "tun" && ipv6_ && link.link.mtu >= kMinIpv6Mtu)
-        link.addresses.push_back(*IpPrefix::parse("fe80::7d1:2b0a/64"));
     for (const IpPrefix& address : link.addresses)
         connect(link, address);
+    add_link_local(link);
     if (link.device && link.device->listen_port == 0)
         link.device->listen_port = static_cast<std::uint16_t>(40000 + link.link.index);
 }
 
+// The kernel's WireGuard has no automatic link-local address, a TUN device has.
+void FakeKernel::add_link_local(FakeLink& link) {
+    if (link.link.kind != "tun" || !ipv6_ || link.link.mtu < kMinIpv6Mtu) return;
+    const IpPrefix address = *IpPrefix::parse("fe80::7d1:2b0a/64");
+    link.addresses.push_back(address);
+    connect(link, address);
+}
+
 void FakeKernel::remove_link(const std::string& name) {
     links_.erase(name);
+    sysctls_.erase(promote_secondaries_key(name));
     watched_.erase(name);
     routes_.erase(std::remove_if(routes_.begin(), routes_.end(),
                                  [&](const Route& route) { return route.link == name; }),
@@ -159,6 +175,24 @@ void FakeKernel::apply_delta(WgDevice& device, const DeviceDelta& delta) {
     }
 }
 
+// First addresses of subnets in the order they came, the further ones of each subnet behind all of them.
+void FakeKernel::insert_address(FakeLink& link, const IpPrefix& address) {
+    auto& addresses = link.addresses;
+    const auto shares = [&](const IpPrefix& other) { return same_subnet(other, address); };
+    if (address.family() == Family::kIpv6 || std::any_of(addresses.begin(), addresses.end(), shares)) {
+        addresses.push_back(address);
+        return;
+    }
+    auto at = addresses.begin();
+    for (auto it = addresses.begin(); it != addresses.end(); ++it)
+        if (it->family() == Family::kIpv4 && !is_secondary(addresses, it)) at = std::next(it);
+    addresses.insert(at, address);
+}
+
+void FakeKernel::remove_routes(const std::function<bool(const Route&)>& match) {
+    routes_.erase(std::remove_if(routes_.begin(), routes_.end(), match), routes_.end());
+}
+
 // ---- operations
 
 struct FakeKernel::Apply {
@@ -181,6 +215,7 @@ struct FakeKernel::Apply {
         link.device.emplace();
         link.device->name = op.name;
         world.links_.emplace(op.name, std::move(link));
+        world.sysctls_[promote_secondaries_key(op.name)] = "0";
         return {};
     }
     Result<void> operator()(const DeleteLink& op) const {
@@ -207,7 +242,7 @@ struct FakeKernel::Apply {
             if (!world.ipv6_) return kernel_error(EACCES, whole);
             if ((*link)->link.mtu < kMinIpv6Mtu) return kernel_error(EINVAL, whole);
         }
-        addresses.push_back(op.address);
+        world.insert_address(**link, op.address);
         world.connect(**link, op.address);
         return {};
     }
@@ -217,13 +252,30 @@ struct FakeKernel::Apply {
         auto& addresses = (*link)->addresses;
         const auto found = std::find(addresses.begin(), addresses.end(), op.address);
         if (found == addresses.end()) return {};
-        const auto same_subnet = [&](const IpPrefix& other) {
-            return other.length() == op.address.length() && other.network() == op.address.network();
-        };
-        const bool primary = std::find_if(addresses.begin(), addresses.end(), same_subnet) == found;
+        const bool promote = world.sysctls_[promote_secondaries_key(op.link)] == "1";
+        const bool first = !is_secondary(addresses, found);
         addresses.erase(found);
-        if (primary && op.address.family() == Family::kIpv4)
-            addresses.erase(std::remove_if(addresses.begin(), addresses.end(), same_subnet), addresses.end());
+        const auto next = std::find_if(addresses.begin(), addresses.end(),
+                                       [&](const IpPrefix& other) { return same_subnet(other, op.address); });
+        if (first && next != addresses.end() && op.address.family() == Family::kIpv4) {
+            const IpPrefix promoted = *next;
+            if (promote) {
+                addresses.erase(next);
+                world.insert_address(**link, promoted);
+            } else {
+                addresses.erase(
+                    std::remove_if(addresses.begin(), addresses.end(),
+                                   [&](const IpPrefix& other) { return same_subnet(other, op.address); }),
+                    addresses.end());
+            }
+        }
+        if (std::none_of(addresses.begin(), addresses.end(),
+                         [](const IpPrefix& a) { return a.family() == Family::kIpv4; }) &&
+            op.address.family() == Family::kIpv4) {
+            world.remove_routes([&](const Route& route) {
+                return route.link == op.link && route.destination.family() == Family::kIpv4;
+            });
+        }
         world.disconnect(**link, op.address);
         return {};
     }
@@ -231,8 +283,10 @@ struct FakeKernel::Apply {
         const auto link = world.find(op.link);
         WGD_TRY(link);
         if (op.mtu < 68 || op.mtu > kMaxMtu) return kernel_error(EINVAL, whole);
+        const bool ipv6_returns = (*link)->link.mtu < kMinIpv6Mtu && op.mtu >= kMinIpv6Mtu;
         (*link)->link.mtu = op.mtu;
         if (op.mtu < kMinIpv6Mtu) world.remove_ipv6(**link);
+        if (ipv6_returns && (*link)->link.up) world.add_link_local(**link);
         return {};
     }
     Result<void> operator()(const SetLinkUp& op) const {
@@ -435,7 +489,13 @@ std::string FakeKernel::dump() const {
     for (const auto& [name, link] : links_) {
         text += fmt::format("link {} kind '{}' alias '{}' mtu {} {}\n", name, link.link.kind, link.link.alias,
                             link.link.mtu, link.link.up ? "up" : "down");
-        for (const IpPrefix& address : link.addresses)
+        // The order of IPv4 addresses says which is the first of its subnet; that of IPv6 says nothing.
+        std::vector<IpPrefix> addresses = link.addresses;
+        const auto ipv6 = std::stable_partition(addresses.begin(), addresses.end(), [](const IpPrefix& a) {
+            return a.family() == Family::kIpv4;
+        });
+        std::sort(ipv6, addresses.end());
+        for (const IpPrefix& address : addresses)
             text += "  address " + address.to_string() + "\n";
         if (!link.device) continue;
         text += fmt::format("  key {} port {} mark {}\n", link.device->private_key.reveal_base64(),

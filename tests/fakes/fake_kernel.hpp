@@ -4,7 +4,9 @@
 //   - deleting a link takes its addresses, routes and device along; taking it down, its routes and IPv6
 //   addresses;
 //   - an address brings its connected route while the link is up (none for an IPv4 /32);
-//   - the first IPv4 address of a subnet takes the others of the subnet along when it goes;
+//   - the first IPv4 address of a subnet takes the others of the subnet along when it goes, unless the link
+//   promotes
+//     the next one; the last IPv4 address of a link takes the link's IPv4 routes along, in all tables;
 //   - a rule without a priority gets one below the lowest that is not zero;
 //   - a second route with the same table, destination and metric is EEXIST; a route needs a link that is up;
 //   - an MTU below 1280 ends IPv6 on the link;
@@ -13,6 +15,7 @@
 // tests/fakes/conformance.hpp runs the same script here and on a real network namespace.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -80,6 +83,9 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void remove_link(const std::string& name);
     void connect(const FakeLink& link, const IpPrefix& address);
     void disconnect(const FakeLink& link, const IpPrefix& address);
+    static void insert_address(FakeLink& link, const IpPrefix& address);
+    void remove_routes(const std::function<bool(const plan::Route&)>& match);
+    void add_link_local(FakeLink& link);
     void remove_ipv6(FakeLink& link);
     void bring(FakeLink& link, bool up);
     std::optional<plan::EndpointPath> path_to(const IpAddress& address, const std::string& except) const;

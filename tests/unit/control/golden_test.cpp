@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The transaction, on the profiles people have (tests/golden/profiles): for every one and every effect,
+// failing and dying before and after it.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/unit/control/daemon_fixture.hpp"
+
+using namespace wgd;
+using namespace wgd::control;
+using fakes::Faults;
+
+namespace {
+
+std::vector<fakes::NamedProfile> golden_profiles() {
+    std::vector<fakes::NamedProfile> profiles;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(WGD_SOURCE_DIR) + "/tests/golden/profiles")) {
+        if (entry.path().extension() != ".conf") continue;
+        std::ifstream file(entry.path(), std::ios::binary);
+        std::stringstream text;
+        text << file.rdbuf();
+        profiles.push_back({entry.path().stem().string(), text.str()});
+    }
+    std::sort(profiles.begin(), profiles.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return profiles;
+}
+
+struct GoldenWorld : FakeWorld {
+    explicit GoldenWorld(const fakes::NamedProfile& profile, plan::Backend backend = plan::Backend::kKernel) {
+        kernel.add_link("lo", 65536);
+        kernel.add_link("eth0", 1500);
+        kernel.add_address("eth0", "172.31.250.10/24");
+        kernel.add_route("0.0.0.0/0", "eth0");
+        kernel.add_table_name("vpn", 200);
+        probe.report.kernel = backend == plan::Backend::kKernel;
+        disk.put("golden", profile.text); // file names may be longer than link names
+    }
+};
+
+} // namespace
+
+TEST_CASE("golden profiles: all of it or nothing of it") {
+    const auto profiles = golden_profiles();
+    REQUIRE(profiles.size() >= 30);
+    for (const auto& profile : profiles) {
+        INFO(profile.name);
+        GoldenWorld model(profile, plan::Backend::kUserspace);
+        const std::string before = model.kernel.dump();
+        Daemon model_daemon(model);
+        const auto model_up = model_daemon.up("golden");
+        REQUIRE(model_up);
+        if (!model_up->has_value()) FAIL(model_up->error().message);
+        const std::string after = model.kernel.dump();
+        const int effects = model.faults.count();
+        REQUIRE(model_daemon.down("golden")->has_value());
+        CHECK(model.kernel.dump() == before);
+        CHECK(model.disk.clean());
+
+        for (const auto when : {Faults::When::kBefore, Faults::When::kAfter}) {
+            for (int n = 0; n < effects; ++n) {
+                INFO((when == Faults::When::kBefore ? "before" : "after")
+                     << " effect " << n << " of " << effects);
+                {
+                    GoldenWorld world(profile, plan::Backend::kUserspace);
+                    Daemon daemon(world);
+                    world.faults.fail_at(n, when);
+                    const auto up = daemon.up("golden");
+                    REQUIRE(world.faults.triggered());
+                    const bool only_the_log =
+                        world.faults.trace().at(static_cast<std::size_t>(n)) == "clear undo";
+                    CHECK(up->has_value() == only_the_log);
+                    CHECK(world.kernel.dump() == (only_the_log ? after : before));
+                    if (!only_the_log) CHECK(world.disk.clean());
+                }
+                {
+                    GoldenWorld world(profile, plan::Backend::kUserspace);
+                    {
+                        Daemon daemon(world);
+                        world.faults.crash_at(n, when);
+                        (void)daemon.up("golden");
+                        REQUIRE(world.faults.dead());
+                    }
+                    world.bury_daemon();
+                    Daemon daemon(world);
+                    REQUIRE(daemon.recover()->has_value());
+                    CHECK(world.disk.undo().empty());
+                    CHECK(world.kernel.dump() == (daemon.state("golden") ? after : before));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("lines that have no effect yet are not passed over in silence") {
+    for (const auto& profile : golden_profiles()) {
+        if (profile.name != "kill-switch" && profile.name != "full-tunnel") continue;
+        INFO(profile.name);
+        GoldenWorld world(profile);
+        Daemon daemon(world);
+        const auto up = daemon.up("golden");
+        REQUIRE(up->has_value());
+        const auto& warnings = (*up)->warnings;
+        const std::string word = profile.name == "kill-switch" ? "PostUp" : "DNS";
+        CHECK(std::any_of(warnings.begin(), warnings.end(),
+                          [&](const std::string& line) { return line.find(word) != std::string::npos; }));
+    }
+}
