@@ -282,7 +282,7 @@ void DatapathProcesses::ended(const std::string& link, int code, int status) {
         for (auto& done : process->stopping)
             done({});
     } else if (process->watched && on_exit_) {
-        on_exit_(link, how);
+        on_exit_(link, how, code == CLD_EXITED && status == 0);
     }
 }
 
@@ -291,6 +291,11 @@ Result<void> DatapathProcesses::watch(const std::string& link) {
     if (!process) return fail(std::move(process).error());
     (*process)->watched = true;
     return {};
+}
+
+bool DatapathProcesses::will_report(const std::string& link) const {
+    const auto found = processes_.find(link);
+    return found != processes_.end() && found->second->watched && found->second->stopping.empty();
 }
 
 void DatapathProcesses::unwatch(const std::string& link) {

@@ -28,7 +28,8 @@ class DatapathProcesses {
         Duration start_limit = std::chrono::seconds(5);
         Duration stop_limit = std::chrono::seconds(5); // then SIGKILL
     };
-    using ExitCall = std::function<void(const std::string& link, const std::string& how)>;
+    // `by_itself`: it ended in good order (status 0), as a datapath does when its link is deleted.
+    using ExitCall = std::function<void(const std::string& link, const std::string& how, bool by_itself)>;
 
     DatapathProcesses(loop::EventLoop& loop, Options options);
     ~DatapathProcesses(); // leaves the processes running
@@ -46,6 +47,8 @@ class DatapathProcesses {
     void on_exit(ExitCall call) { on_exit_ = std::move(call); }
     Result<void> watch(const std::string& link); // kNotFound: nothing serves this link
     void unwatch(const std::string& link);
+    // Watched, alive as far as we know, and not being stopped: its end would be reported.
+    [[nodiscard]] bool will_report(const std::string& link) const;
 
     // Whether the process behind a link is one that start() made, in this or an earlier run of wgd.
     [[nodiscard]] bool started_by_us(const std::string& link) const;

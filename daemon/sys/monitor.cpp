@@ -2,7 +2,6 @@
 #include "daemon/sys/monitor.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <sys/epoll.h>
@@ -52,8 +51,9 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
     if (!links) return fail(std::move(links).error());
     for (KernelLink& link : *links)
         monitor->links_.insert_or_assign(link.index, std::move(link));
-    datapaths.on_exit(
-        [raw](const std::string& link, const std::string& how) { raw->datapath_ended(link, how); });
+    datapaths.on_exit([raw](const std::string& link, const std::string& how, bool by_itself) {
+        raw->datapath_ended(link, how, by_itself);
+    });
     return monitor;
 }
 
@@ -147,27 +147,24 @@ void NetlinkMonitor::changed() {
 }
 
 void NetlinkMonitor::gone(const std::string& link) {
-    if (datapaths_.pid_of(link) != 0) {
-        auto timer = loop_.add_timer(kCauseTime, [this, link] {
-            gone_.erase(link);
-            if (observer_ != nullptr) observer_->on_link_gone(link);
-        });
-        if (timer) {
-            gone_.insert_or_assign(link, std::move(*timer));
-            return;
-        }
-    }
-    if (observer_ != nullptr) observer_->on_link_gone(link);
+    if (!datapaths_.will_report(link)) return report_gone(link);
+    auto timer = loop_.add_timer(kCauseTime, [this, link] {
+        held_back_.erase(link);
+        report_gone(link);
+    });
+    if (timer) held_back_.insert_or_assign(link, std::move(*timer));
 }
 
-void NetlinkMonitor::datapath_ended(const std::string& link, const std::string& how) {
-    gone_.erase(link);
-    if (observer_ == nullptr) return;
-    // With status 0 it ends because its link was deleted, or because it was asked to.
-    if (how == describe_exit(CLD_EXITED, 0))
-        observer_->on_link_gone(link);
-    else
-        observer_->on_datapath_exit(link, how);
+void NetlinkMonitor::datapath_ended(const std::string& link, const std::string& how, bool by_itself) {
+    const bool link_gone = held_back_.erase(link) != 0;
+    // One that ended in good order was told to, by the end of its link.
+    if (link_gone && by_itself) report_gone(link);
+    if (observer_ != nullptr) observer_->on_datapath_exit(link, how);
+    if (link_gone && !by_itself) report_gone(link);
+}
+
+void NetlinkMonitor::report_gone(const std::string& link) {
+    if (observer_ != nullptr) observer_->on_link_gone(link);
 }
 
 } // namespace wgd::sys

@@ -31,9 +31,9 @@ class NetlinkMonitor final : public ports::Monitor {
     void unwatch_datapath(const std::string& link) override { datapaths_.unwatch(link); }
 
     static constexpr Duration kQuietTime = std::chrono::milliseconds(50);
-    // A datapath and its link go together; the kernel announces the link first, whichever was the cause. So
-    // long the end of the process has to come and say which.
-    static constexpr Duration kCauseTime = std::chrono::seconds(1);
+    // A datapath that dies takes its link along, and the kernel announces the link first. The end of a link
+    // whose datapath is watched is held back for this long, so that the cause is reported before its effect.
+    static constexpr Duration kCauseTime = std::chrono::milliseconds(500);
 
   private:
     NetlinkMonitor(loop::EventLoop& loop, NetlinkSocket& netlink, DatapathProcesses& datapaths, Fd fd)
@@ -48,7 +48,8 @@ class NetlinkMonitor final : public ports::Monitor {
     void resynchronise();
     void changed();
     void gone(const std::string& link);
-    void datapath_ended(const std::string& link, const std::string& how);
+    void report_gone(const std::string& link);
+    void datapath_ended(const std::string& link, const std::string& how, bool by_itself);
 
     loop::EventLoop& loop_;
     NetlinkSocket& netlink_;
@@ -58,7 +59,7 @@ class NetlinkMonitor final : public ports::Monitor {
     std::vector<std::uint8_t> buffer_;
     loop::SourcePtr source_;
     loop::SourcePtr report_;
-    std::map<std::string, loop::SourcePtr> gone_; // links that are gone, until the cause is known
+    std::map<std::string, loop::SourcePtr> held_back_; // links that are gone, by name
     std::map<std::uint32_t, plan::Link> links_; // by index, to see renames and what a message really changed
 };
 

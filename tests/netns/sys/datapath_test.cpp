@@ -186,10 +186,15 @@ TEST_CASE("the end of a watched datapath is reported, with the link's") {
     struct Observer final : ports::WorldObserver {
         std::vector<std::string> gone;
         std::string how;
+        std::string order;
         void on_world_changed() override {}
-        void on_link_gone(const std::string& link) override { gone.push_back(link); }
+        void on_link_gone(const std::string& link) override {
+            gone.push_back(link);
+            order += "link ";
+        }
         void on_datapath_exit(const std::string& link, const std::string& text) override {
             how = link + " " + text;
+            order += "datapath ";
         }
     };
     test::Machine machine("/usr/bin/wireguard-go");
@@ -204,7 +209,17 @@ TEST_CASE("the end of a watched datapath is reported, with the link's") {
     machine.runner.until([&] { return !observer.how.empty() && !observer.gone.empty(); });
     CHECK(observer.how == "home killed by signal 9 (Killed)");
     CHECK(observer.gone == std::vector<std::string>{"home"});
+    CHECK(observer.order == "datapath link ");                        // the cause before its effect
     CHECK_FALSE(std::filesystem::exists("/run/wireguard/home.sock")); // it could not remove it itself
+
+    // The other way round: a deleted link ends its datapath.
+    observer = {};
+    REQUIRE(machine.perform(kCreate));
+    REQUIRE((*monitor)->watch_datapath("home"));
+    run("ip link del dev home");
+    machine.runner.until([&] { return !observer.how.empty() && !observer.gone.empty(); });
+    CHECK(observer.order == "link datapath ");
+    CHECK(observer.how == "home exited with status 0");
 
     // One that we stop ourselves is no news.
     observer.how.clear();
@@ -248,7 +263,7 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
                                                                           std::chrono::seconds(5)));
         LinuxExecutor executor{netlink, kernel, userspace, datapaths};
         std::string exit;
-        datapaths.on_exit([&](const std::string&, const std::string& how) { exit = how; });
+        datapaths.on_exit([&](const std::string&, const std::string& how, bool) { exit = how; });
         CHECK(datapaths.started_by_us("home"));
         REQUIRE(datapaths.watch("home"));
         const pid_t pid = datapaths.pid_of("home");
