@@ -21,9 +21,10 @@ rm -f "$tree.log"
 
 expected=(
     "755 /usr/sbin/wgd"
-    "755 /usr/sbin/wgd-datapath"
+    "755 /usr/bin/wgd-datapath"
     "755 /usr/bin/wgctl"
-    "644 /lib/systemd/system/wgd.service"
+    "644 /usr/lib/systemd/system/wgd.service"
+    "644 /usr/lib/tmpfiles.d/wgd.conf"
     "644 /usr/share/dbus-1/system.d/org.wgd1.conf"
     "644 /usr/share/dbus-1/system-services/org.wgd1.service"
     "644 /usr/share/dbus-1/interfaces/org.wgd1.Manager.xml"
@@ -31,6 +32,10 @@ expected=(
     "644 /usr/share/dbus-1/interfaces/org.wgd1.Peer.xml"
     "644 /usr/share/bash-completion/completions/wgctl"
     "644 /usr/share/man/man1/wgctl.1"
+    "644 /usr/share/zsh/vendor-completions/_wgctl"
+    "644 /usr/share/fish/vendor_completions.d/wgctl.fish"
+    "644 /usr/share/man/man5/wgd.toml.5"
+    "644 /usr/share/man/man5/wgd-dbus.5"
     "644 /usr/share/man/man8/wgd.8"
 )
 for row in "${expected[@]}"; do
@@ -42,27 +47,25 @@ for row in "${expected[@]}"; do
     fi
 done
 while IFS= read -r path; do
-    [[ $path =~ ^(/usr/s?bin|/usr/lib|/usr/libexec|/usr/share|/lib/systemd/system|/etc/wgd)/ ]] || problem "$path is in an unexpected place"
+    [[ $path =~ ^(/usr/s?bin|/usr/lib|/usr/libexec|/usr/share|/etc/wgd)/ ]] || problem "$path is in an unexpected place"
 done < <(cd "$tree" && find . ! -type d -printf '/%P\n')
 if find "$tree" -perm /6000 | grep -q .; then problem "something is setuid or setgid"; fi
 if grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | grep -q .; then
     problem "a text file names the build's directories: $(grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | tr '\n' ' ')"
 fi
-for program in /usr/sbin/wgd /usr/sbin/wgd-datapath /usr/bin/wgctl; do
+for program in /usr/sbin/wgd /usr/bin/wgd-datapath /usr/bin/wgctl; do
     [ -x "$tree$program" ] || continue
     "$tree$program" --version >/dev/null || problem "$program --version fails"
     "$tree$program" --help >/dev/null || problem "$program --help fails"
 done
-if command -v systemd-analyze >/dev/null && [ -e "$tree/lib/systemd/system/wgd.service" ]; then
+if command -v systemd-analyze >/dev/null; then
     # ExecStart names installed paths, which are in the tree and not here: --root makes them so.
-    mkdir -p "$tree/usr/lib/systemd" && ln -sfn ../../../lib/systemd/system "$tree/usr/lib/systemd/system"
     output=$(systemd-analyze verify --root="$tree" --recursive-errors=no --man=no wgd.service 2>&1) ||
         problem "systemd-analyze verify: $output"
-    rm -f "$tree/usr/lib/systemd/system"
 fi
 
 (cd "$tree" && find . ! -type d -printf '    /%P\n' | sort)
 DESTDIR=$tree "$WGD_SOURCE/scripts/uninstall" >/dev/null || problem "scripts/uninstall fails"
-left=$(find "$tree" ! -type d)
+left=$(find "$tree" -mindepth 1)
 [ -z "$left" ] || problem "scripts/uninstall leaves: $left"
 [ "$failures" = 0 ]
