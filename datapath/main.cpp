@@ -83,17 +83,42 @@ bool set_log_level(std::string_view word) {
     return true;
 }
 
-Result<io::AeadFactory> choose_cipher() {
 #ifdef WGD_NULL_CIPHER
+Result<io::AeadFactory> choose_cipher() {
     log::warning("BENCHMARK BUILD: NOTHING IS ENCRYPTED");
     return io::AeadFactory([] { return bench::make_null_aead(); });
+}
 #else
-    const Result<crypto::AeadBackend> backend = crypto::choose_aead_backend(environment("WGD_AEAD"));
-    WGD_TRY(backend);
+// Trying out every back end touches megabytes of library code that only one of them will need again, so it is
+// done in a child that goes away with them. Its exit status is the answer.
+std::optional<crypto::AeadBackend> choose_in_child() {
+    constexpr int kFirst = 1; // exit status of the back end number 0
+    const pid_t child = ::fork();
+    if (child < 0) return std::nullopt;
+    if (child == 0) {
+        const Result<crypto::AeadBackend> backend = crypto::choose_aead_backend();
+        std::_Exit(backend ? kFirst + static_cast<int>(*backend) : 0);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) return std::nullopt;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) < kFirst) return std::nullopt;
+    return static_cast<crypto::AeadBackend>(WEXITSTATUS(status) - kFirst);
+}
+
+Result<io::AeadFactory> choose_cipher() {
+    const auto named = environment("WGD_AEAD");
+    std::optional<crypto::AeadBackend> backend;
+    if (!named) backend = choose_in_child();
+    if (!backend) { // somebody said which; or the child could not tell, and the reason is wanted
+        const Result<crypto::AeadBackend> here = crypto::choose_aead_backend(named);
+        WGD_TRY(here);
+        backend = *here;
+    }
     log::info("cipher: {}", crypto::to_string(*backend));
     return io::AeadFactory([chosen = *backend] { return crypto::make_aead(chosen); });
-#endif
 }
+#endif
 
 sigset_t ending_signals() {
     sigset_t set;
