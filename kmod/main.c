@@ -3,6 +3,7 @@
 #include <linux/genetlink.h>
 #include <linux/init.h>
 #include <linux/module.h>
+#include <net/genetlink.h>
 #include <net/rtnetlink.h>
 #include <uapi/linux/wireguard.h>
 #include "allowed_ips.h"

@@ -300,16 +300,20 @@ static int get_done(struct netlink_callback *cb)
 static int set_port(struct wg_device *device, u16 port)
 {
 	struct wg_peer *peer;
-	int err = 0;
+	int err;
 
 	if (port && port == device->port)
 		return 0;
-	device->port = port;
+	if (netif_running(device->dev)) {
+		err = wg_socket_open(device, port);
+		if (err)
+			return err;
+	} else {
+		device->port = port;
+	}
 	list_for_each_entry(peer, &device->peer_list, entry)
 		wg_endpoint_forget_source(peer);
-	if (netif_running(device->dev))
-		err = wg_socket_open(device, port);
-	return err;
+	return 0;
 }
 
 static int set_allowed_ip(struct wg_peer *peer, struct nlattr *const *attrs)

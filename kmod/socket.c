@@ -338,8 +338,6 @@ int wg_socket_open(struct wg_device *device, u16 port)
 	if (!net)
 		return -ENONET;
 
-	/* A port that is asked for may be our own present one. */
-	replace(device, NULL, NULL);
 again:
 	config4.local_udp_port = htons(port);
 	sock4 = open_one(device, net, &config4, &err);

@@ -19,11 +19,13 @@ go_up() {
 
 for with in "" "$psk"; do
 	a wg set wg0 peer "$pub_b" preshared-key <(echo "${with:-$(head -c32 /dev/zero | base64)}")
+	# Down and up: the session with the one before ends. IPv6 addresses go with it.
+	a ip link set wg0 down; a ip link set wg0 up; a ip addr replace fd09::1/64 dev wg0 nodad
 	step "we initiate${with:+, preshared key}"
 	go_up "$with"
 	a ping -q -c3 -i0.2 -W10 10.9.0.2 || fail "ping from us"
 	step "they initiate${with:+, preshared key}"
-	b ip link del wgo; a ip link set wg0 down; a ip link set wg0 up
+	b ip link del wgo; a ip link set wg0 down; a ip link set wg0 up; a ip addr add fd09::1/64 dev wg0 nodad
 	go_up "$with"
 	b ping -q -c3 -i0.2 -W10 fd09::1 || fail "ping from wireguard-go"
 	[ -n "$with" ] || b ip link del wgo
