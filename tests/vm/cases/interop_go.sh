@@ -31,8 +31,8 @@ for with in "" "$psk"; do
 	[ -n "$with" ] || b ip link del wgo
 done
 step "TCP both ways"
-[ "$(tcp_mbit 2)" -ge 1 ] || fail "TCP to wireguard-go"
-[ "$(tcp_mbit 2 -R)" -ge 1 ] || fail "TCP from wireguard-go"
+[ "$(tcp_kbit 2)" -ge 100 ] || fail "TCP to wireguard-go"
+[ "$(tcp_kbit 2 -R)" -ge 100 ] || fail "TCP from wireguard-go"
 b ip link del wgo; ip netns del a; ip netns del b
 until_true 20 sh -c 'rmmod wireguard' || fail rmmod
 expect_no_leaks

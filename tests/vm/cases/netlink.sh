@@ -28,7 +28,7 @@ wg syncconf wg0 /tmp/thousand.conf && wg showconf wg0 > /tmp/shown2
 diff -q /tmp/shown1 /tmp/shown2 >/dev/null || fail "syncconf of the same changed something"
 wg set wg0 peer "000007AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" allowed-ips 10.0.8.0/24
 [ "$(wg show wg0 allowed-ips | grep ^000008 | cut -f2)" = "fd00:8::/32" ] || fail "a prefix did not move to the other peer"
-wg setconf wg0 /dev/stdin <<< "[Interface]" || fail "removing all"
+echo "[Interface]" > /tmp/nobody.conf; wg setconf wg0 /tmp/nobody.conf || fail "removing all"
 [ -z "$(wg show wg0 peers)" ] || fail "peers are left"
 ip link del wg0
 

@@ -88,7 +88,7 @@ step "outside: IPv6"
 a wg set wg0 peer "$pub_b" endpoint '[2001:db8::2]:5002'
 ping_a 10.9.0.2 || fail "over IPv6"
 [ "$(field b endpoints)" = '[2001:db8::1]:5077' ] || fail "b has a at $(field b endpoints)"
-[ "$(tcp_mbit 2)" -ge 1 ] || fail "TCP over IPv6"
+[ "$(tcp_kbit 2)" -ge 100 ] || fail "TCP over IPv6"
 link_local=$(b ip -6 -o addr show dev vb scope link | sed 's/.*inet6 \([^/]*\).*/\1/')
 a wg set wg0 peer "$pub_b" endpoint "[$link_local%va]:5002"
 until_true 5 ping_a fd09::2 || fail "over link-local IPv6"

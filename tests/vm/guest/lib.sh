@@ -63,14 +63,14 @@ tunnel() { # tunnel [OUTER ADDRESS OF b]
 	b ip link set wg0 up || fail "up in b"
 }
 
-# One TCP transfer of iperf3 from a to b through the tunnel: received Mbit/s
-tcp_mbit() { # tcp_mbit SECONDS [iperf3 arguments]
+# One TCP transfer of iperf3 from a to b through the tunnel: received kbit/s
+tcp_kbit() { # tcp_mbit SECONDS [iperf3 arguments]
 	local seconds=$1 server; shift
 	b iperf3 -s -1 -B 10.9.0.2 >/tmp/iperf-server.log 2>&1 & server=$!
 	until_true 10 b sh -c 'ss -Hltn | grep -q :5201' || return 1
 	a timeout $((seconds + 20)) iperf3 -c 10.9.0.2 -t "$seconds" -J "$@" > /tmp/iperf.json || { jq -r .error /tmp/iperf.json >&2; kill $server; return 1; }
 	wait $server
-	jq -r '.end.sum_received.bits_per_second / 1e6 | floor' /tmp/iperf.json
+	jq -r '.end.sum_received.bits_per_second / 1e3 | floor' /tmp/iperf.json
 }
 
 # Every peer and every key pair that was made must be gone, by the module's own account.
