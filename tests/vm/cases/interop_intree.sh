@@ -34,7 +34,7 @@ if [ $side = ours ]; then
 	ip link set wg0 down
 	wg set wg0 peer "$peer" remove
 	wg set wg0 peer "$peer" preshared-key <(echo $psk) allowed-ips 10.9.0.2/32,fd09::2/128
-	ip link set wg0 up
+	ip link set wg0 up; ip addr replace fd09::1/64 dev wg0 nodad # which went with the link
 	until_true 60 sh -c 'dmesg | grep -q "sending a handshake response"' || fail "they did not initiate"
 	until_true 30 ping_peer fd09::2 || fail "IPv6 after their handshake"
 	step "over IPv6"
