@@ -59,9 +59,12 @@ for program in /usr/sbin/wgd /usr/bin/wgd-datapath /usr/bin/wgctl; do
     "$tree$program" --help >/dev/null || problem "$program --help fails"
 done
 if command -v systemd-analyze >/dev/null; then
-    # ExecStart names installed paths, which are in the tree and not here: --root makes them so.
+    # ExecStart names installed paths, which are in the tree and not here: --root makes them so. The unit's one
+    # command of the system's own is added for that.
+    install -D -m 0755 /bin/true "$tree/bin/kill"
     output=$(systemd-analyze verify --root="$tree" --recursive-errors=no --man=no wgd.service 2>&1) ||
         problem "systemd-analyze verify: $output"
+    rm -r "${tree:?}/bin"
 fi
 
 (cd "$tree" && find . ! -type d -printf '    /%P\n' | sort)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034
 # The rig of the datapath's root tests, sourced by each: two network namespaces A and B joined by a veth pair, with
 # addresses of both families, where tunnels between programs are set up with the stock tools. Everything bears the
 # process id and goes away with the test, whatever way it ends.
