@@ -1,3 +1,4 @@
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 # The rig of the datapath's root tests, sourced by each: two network namespaces A and B joined by a veth pair, with
@@ -13,6 +14,8 @@ say() { echo "--- $*"; }
 [ -c /dev/net/tun ] || need "/dev/net/tun"
 for program in ip wg ping socat sha256sum; do command -v "$program" >/dev/null || need "the program $program"; done
 DATAPATH=${WGD_BUILD:?}/bin/wgd-datapath
+# A process that nobody may attach to cannot be searched for leaks at its end; the unit tests are.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 [ -x "$DATAPATH" ] || need "$DATAPATH (build it first)"
 
 RIG=wgdt$$
@@ -67,6 +70,7 @@ start() {
   local variables=(WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error "$@")
   ip netns exec "$ns" env "${variables[@]}" "$program" "$interface" >"$RIG_DIR/$interface.log" 2>&1 &
   PIDS+=($!)
+  # shellcheck disable=SC2034 # for the scripts that source this
   STARTED=$!
   wait_for 20 wg show "$interface" || fail "$program $interface does not serve its socket"
 }
