@@ -60,7 +60,7 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     sys::DatapathProcesses datapaths(**loop, datapath_options);
 
     sys::LinuxReader reader(*netlink, *kernel, userspace);
-    sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths);
+    sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths, **loop, settings.profile_dir);
     const auto wrapped = wrap ? wrap(executor) : nullptr;
     sys::DirectoryProfileStore profiles({settings.profile_dir, kMaxProfileBytes});
     auto resolver = sys::ThreadResolver::create(**loop);

@@ -34,7 +34,11 @@ std::string to_json(const Record& record) {
               {"backend", plan::to_string(record.backend)},
               {"backend_reason", record.backend_reason},
               {"original_sysctls", record.original_sysctls},
-              {"profile_digest", record.profile_digest}};
+              {"profile_digest", record.profile_digest},
+              {"tables", record.tables}};
+    json["hooks"] = {{"post_up", record.hooks.post_up},
+                     {"pre_down", record.hooks.pre_down},
+                     {"post_down", record.hooks.post_down}};
     for (const auto& [intent, name] : kIntents)
         if (intent == record.intent) json["intent"] = name;
     if (record.mark) json["mark"] = *record.mark;
@@ -61,6 +65,12 @@ Result<Record> record_from_json(std::string_view text) {
         record.backend_reason = json.at("backend_reason").get<std::string>();
         record.original_sysctls = json.at("original_sysctls").get<std::map<std::string, std::string>>();
         record.profile_digest = json.at("profile_digest").get<std::string>();
+        record.tables = json.value("tables", record.tables);
+        if (const auto hooks = json.find("hooks"); hooks != json.end())
+            record.hooks = {{},
+                            hooks->at("post_up").get<std::vector<std::string>>(),
+                            hooks->at("pre_down").get<std::vector<std::string>>(),
+                            hooks->at("post_down").get<std::vector<std::string>>()};
         if (json.contains("mark")) record.mark = json.at("mark").get<std::uint32_t>();
         auto rules = plan::ops_from_json(json.at("rules").dump());
         WGD_TRY(rules);

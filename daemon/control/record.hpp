@@ -13,7 +13,7 @@
 #include "common/base/result.hpp"
 #include "common/base/secret_text.hpp"
 #include "common/model/keys.hpp"
-#include "daemon/plan/op.hpp"
+#include "daemon/plan/plan.hpp"
 
 namespace wgd::control {
 
@@ -31,6 +31,8 @@ struct Record {
     std::vector<plan::Rule> rules;                       // with priorities
     std::map<std::string, std::string> original_sysctls; // before the first tunnel of ours changed them
     std::map<PublicKey, Endpoint> endpoints;             // as we set them
+    std::map<std::string, std::string> tables;           // nftables: name -> transaction that made it
+    plan::HookSet hooks;                                 // to be run when it goes down
     std::string profile_digest;                          // of the text that was applied
 
     bool operator==(const Record&) const = default;

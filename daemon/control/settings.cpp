@@ -105,6 +105,12 @@ class Reader {
         problem(value, fmt::format("{} = \"{}\" is none of {}", key, *given, list));
     }
 
+    void boolean(const toml::value& value, std::string_view key, bool& into) {
+        if (!value.is_boolean())
+            return problem(value, fmt::format("{} is true or false, without quotes", key));
+        into = value.as_boolean();
+    }
+
     void seconds(const toml::value& value, std::string_view key, std::chrono::seconds& into,
                  std::int64_t least) {
         constexpr std::int64_t kMost = 24 * 60 * 60;
@@ -150,9 +156,11 @@ class Reader {
                 [&](const toml::value& v) { seconds(v, "endpoint_wait", into.endpoint_wait, 0); }},
                {"endpoint_retry",
                 [&](const toml::value& v) { seconds(v, "endpoint_retry", into.endpoint_retry, 1); }},
-               {"endpoint_retry_max", [&](const toml::value& v) {
-                    seconds(v, "endpoint_retry_max", into.endpoint_retry_max, 1);
-                }}});
+               {"endpoint_retry_max",
+                [&](const toml::value& v) { seconds(v, "endpoint_retry_max", into.endpoint_retry_max, 1); }},
+               {"hooks", [&](const toml::value& v) { boolean(v, "hooks", into.hooks); }},
+               {"hook_timeout",
+                [&](const toml::value& v) { seconds(v, "hook_timeout", into.hook_timeout, 1); }}});
         if (into.endpoint_retry > into.endpoint_retry_max)
             problem(value,
                     fmt::format("endpoint_retry ({} s) is more than endpoint_retry_max ({} s) in [{}]",

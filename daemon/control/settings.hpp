@@ -22,6 +22,8 @@ struct TunnelSettings {
     std::chrono::seconds endpoint_wait{5};        // `up` waits this long for host names, then goes on without
     std::chrono::seconds endpoint_retry{5};       // first retry of a name; doubles
     std::chrono::seconds endpoint_retry_max{300}; // up to this
+    bool hooks = true;                            // run the profile's PreUp, PostUp, PreDown, PostDown
+    std::chrono::seconds hook_timeout{60};        // for each of them
 
     bool operator==(const TunnelSettings&) const = default;
 };

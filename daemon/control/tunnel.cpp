@@ -55,6 +55,10 @@ plan::Policy Tunnel::policy() const {
     for (const auto& [key, value] : record_.original_sysctls)
         if (host_.needs_sysctl(name_, key)) policy.sysctls_shared.insert(key);
     policy.applied_endpoints = record_.endpoints;
+    policy.applied_tables = record_.tables;
+    policy.applied_hooks = record_.hooks;
+    policy.allow_hooks = settings_.hooks;
+    policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;
 }
 
@@ -84,6 +88,10 @@ Result<Tunnel::Prepared> Tunnel::prepare() {
     record.backend_reason = record_.backend_reason;
     record.mark = desired->mark;
     record.rules = desired->rules;
+    // Of the profile that it came up with: a reload runs no hook, so what those did is still to be undone.
+    record.hooks = has_record_ ? record_.hooks : desired->hooks;
+    for (const plan::ReplaceTable& table : desired->tables)
+        record.tables.emplace(table.name, table.transaction);
     record.endpoints = std::move(endpoints);
     record.profile_digest = loaded_->digest;
     for (const std::string& key : desired->sysctls_needed) {
@@ -103,6 +111,7 @@ Result<void> Tunnel::verify(const plan::Desired& desired) {
     WGD_TRY(snapshot);
     plan::Desired settled = desired;
     settled.ignore_endpoints = true;
+    settled.hooks = {}; // have run; nothing of them can be seen
     const auto rest = plan::diff(settled, *snapshot);
     WGD_TRY(rest);
     if (rest->empty()) return {};

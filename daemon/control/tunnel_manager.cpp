@@ -11,8 +11,6 @@ namespace {
 
 // Lines of a profile that this version understands but does not act on: never silently.
 void warn_of_lines_without_effect(const Profile& profile, std::vector<std::string>& warnings) {
-    if (profile.has_hooks())
-        warnings.emplace_back("PreUp, PostUp, PreDown and PostDown are not run by this version of wgd");
     if (!profile.dns_servers.empty() || !profile.dns_search.empty())
         warnings.emplace_back("DNS is not set by this version of wgd");
     if (profile.save_config) warnings.emplace_back("SaveConfig has no effect in this version of wgd");

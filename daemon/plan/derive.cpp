@@ -7,6 +7,7 @@
 
 #include "common/model/limits.hpp"
 #include "common/model/marks.hpp"
+#include "daemon/plan/firewall.hpp"
 #include "daemon/plan/mtu.hpp"
 #include "daemon/plan/plan.hpp"
 #include "daemon/plan/routing.hpp"
@@ -53,6 +54,13 @@ std::vector<IpPrefix> listed_ips(const ProfilePeer& peer, const std::optional<Wg
     return listed;
 }
 
+// wg-quick(8) replaces every "%i" and knows no way to write one that stays.
+std::string for_link(std::string command, const std::string& link) {
+    for (std::size_t at = 0; (at = command.find("%i", at)) != std::string::npos; at += link.size())
+        command.replace(at, 2, link);
+    return command;
+}
+
 class Derivation {
   public:
     Derivation(const Profile& profile, const ResolvedEndpoints& endpoints, const Policy& policy,
@@ -67,6 +75,7 @@ class Derivation {
         want_.alias = std::string(kLinkAliasPrefix) + profile_.name.str();
         want_.backend = policy_.backend;
         want_.owned_rules = policy_.owned_rules;
+        want_.applied_tables = policy_.applied_tables;
         WGD_TRY(link_is_free_or_ours());
         if (exists_ && snapshot_.device_backend) want_.backend = *snapshot_.device_backend;
         if (exists_ && !policy_.owned_mark) policy_.owned_mark = mark_of_device(snapshot_);
@@ -75,6 +84,8 @@ class Derivation {
         const std::vector<IpPrefix> prefixes = take_peers();
         take_mtu(prefixes);
         WGD_TRY(take_routing(prefixes));
+        take_firewall();
+        take_hooks();
         take_interface();
         want_.device = std::make_shared<const DesiredDevice>(std::move(device_));
         return std::move(want_);
@@ -199,6 +210,42 @@ class Derivation {
         return {};
     }
 
+    void take_hooks() {
+        if (!profile_.has_hooks()) return;
+        if (!policy_.allow_hooks) {
+            want_.warnings.push_back(
+                "the profile's PreUp, PostUp, PreDown and PostDown are not run: hooks = false "
+                "in wgd.toml");
+            return;
+        }
+        const auto commands = [&](const std::vector<Hook>& hooks) {
+            std::vector<std::string> texts;
+            for (const Hook& hook : hooks)
+                texts.push_back(for_link(hook.text, want_.link));
+            return texts;
+        };
+        want_.hooks = {commands(profile_.pre_up), commands(profile_.post_up), commands(profile_.pre_down),
+                       commands(profile_.post_down)};
+        want_.hook_time_limit = policy_.hook_time_limit;
+    }
+
+    // wg-quick's rules of a full tunnel (compat.md C6): nobody on the local network reaches the address
+    // inside, and replies to our marked packets carry the mark again.
+    void take_firewall() {
+        if (!want_.mark || want_.rules.empty()) return;
+        if (!snapshot_.nftables_problem.empty()) {
+            want_.warnings.push_back("without the firewall rules of a full tunnel: " +
+                                     snapshot_.nftables_problem);
+            return;
+        }
+        TunnelTable table;
+        table.link = want_.link;
+        table.fwmark = want_.mark;
+        for (const IpPrefix& address : want_.addresses)
+            table.local.push_back(address.address());
+        want_.tables.push_back(render(table));
+    }
+
     void take_interface() {
         if (profile_.private_key) device_.private_key = profile_.private_key->clone();
         if (profile_.listen_port.value_or(0) != 0) device_.listen_port = profile_.listen_port;
@@ -237,6 +284,9 @@ Desired derive_absent(const ProfileName& name, const Policy& policy) {
     want.backend = policy.backend;
     want.mark = policy.owned_mark;
     want.owned_rules = policy.owned_rules;
+    want.applied_tables = policy.applied_tables;
+    want.hooks = policy.applied_hooks;
+    want.hook_time_limit = policy.hook_time_limit;
     for (const auto& [key, value] : policy.original_sysctls)
         if (policy.sysctls_shared.count(key) == 0) want.sysctls.emplace(key, value);
     return want;

@@ -74,6 +74,19 @@ std::string sysctl_name(std::string key) {
     return key;
 }
 
+// The names of the chains in a rendered table; its rules are too long for a line.
+std::string chains_of(const std::string& transaction) {
+    const std::string_view marker = "    chain ";
+    std::string names;
+    for (std::size_t at = transaction.find(marker); at != std::string::npos;
+         at = transaction.find(marker, at + 1)) {
+        const std::size_t begin = at + marker.size();
+        names +=
+            (names.empty() ? "" : ", ") + transaction.substr(begin, transaction.find(' ', begin) - begin);
+    }
+    return names;
+}
+
 struct Describe {
     std::string operator()(const CreateLink& op) const {
         if (op.backend == Backend::kUserspace) return "wgd-datapath " + op.name;
@@ -129,6 +142,11 @@ struct Describe {
     std::string operator()(const SetSysctl& op) const {
         return fmt::format("sysctl -w {}={}", sysctl_name(op.key), op.value);
     }
+    std::string operator()(const ReplaceTable& op) const {
+        return "nft -f - # table inet " + op.name + ": chains " + chains_of(op.transaction);
+    }
+    std::string operator()(const RunHook& op) const { return op.command + "  # " + op.phase; }
+    std::string operator()(const RemoveTable& op) const { return "nft delete table inet " + op.name; }
 };
 
 } // namespace

@@ -13,6 +13,7 @@
 
 #include "common/model/marks.hpp"
 #include "daemon/plan/device_change.hpp"
+#include "daemon/plan/firewall.hpp"
 #include "daemon/plan/plan.hpp"
 #include "daemon/plan/routing.hpp"
 
@@ -70,7 +71,9 @@ class Differ {
             return fail(ErrorCode::kConflict, "the link '" + want_.link + "' is not ours");
         if (link_ == nullptr)
             step(CreateLink{want_.link, want_.backend, want_.alias}, {DeleteLink{want_.link, want_.backend}});
+        if (fresh()) pre_up();
         WGD_TRY(device());
+        add_tables(); // before an address is there to be reached, or a packet marked
         // IPv6 lives on links of 1280 and more only: a larger MTU comes before its addresses, a smaller one
         // after.
         const bool shrinks = !fresh() && want_.mtu < link_->mtu;
@@ -87,16 +90,30 @@ class Differ {
         if (!loses_ipv4_addresses()) remove_addresses();
         add_routes_after_addresses();
         if (shrinks) mtu();
+        remove_tables();
+        if (fresh()) post_up();
         return std::move(plan_);
     }
 
     Plan remove() {
+        const bool exists = link_ != nullptr && link_->alias == want_.alias;
+        // One that fails does not keep the tunnel up (compat.md D9): down is down.
+        if (exists)
+            for (Op& op : hooks("PreDown", want_.hooks.pre_down, true))
+                step(std::move(op), {});
         rules({});
-        if (link_ != nullptr && link_->alias == want_.alias) {
+        if (exists) {
             const Backend backend = backend_of(have_, *link_);
             step(DeleteLink{want_.link, backend}, recreate(want_, have_, *link_, backend));
         }
         sysctls();
+        remove_tables();
+        for (Op& op : hooks("PostDown", want_.hooks.post_down, true))
+            step(std::move(op), {});
+        // If a later step fails and the tunnel stays, what the PreDowns took away comes back.
+        if (exists && !want_.hooks.pre_down.empty())
+            for (Op& op : hooks("PostUp", want_.hooks.post_up, true))
+                plan_.steps[want_.hooks.pre_down.size()].undo.push_back(std::move(op));
         return std::move(plan_);
     }
 
@@ -326,6 +343,57 @@ class Differ {
             if (!contains(current, rule)) step(AddRule{rule}, {RemoveRule{rule}});
         for (const Rule& rule : current)
             if (!contains(wanted, rule)) step(RemoveRule{rule}, {AddRule{rule}});
+    }
+
+    [[nodiscard]] std::vector<Op> hooks(const std::string& phase, const std::vector<std::string>& commands,
+                                        bool best_effort) const {
+        std::vector<Op> ops;
+        for (const std::string& command : commands)
+            ops.push_back(RunHook{want_.link, phase, command, best_effort, want_.hook_time_limit});
+        return ops;
+    }
+
+    // What a PreUp did is taken back by the PostDowns, what a PostUp did by the PreDowns; and by the
+    // PostDowns, if no PreUp has them run already.
+    void pre_up() {
+        std::vector<Op> undo = hooks("PostDown", want_.hooks.post_down, true);
+        for (Op& op : hooks("PreUp", want_.hooks.pre_up, false))
+            step(std::move(op), std::exchange(undo, {}));
+    }
+
+    void post_up() {
+        std::vector<Op> undo = hooks("PreDown", want_.hooks.pre_down, true);
+        if (want_.hooks.pre_up.empty())
+            for (Op& op : hooks("PostDown", want_.hooks.post_down, true))
+                undo.push_back(std::move(op));
+        for (Op& op : hooks("PostUp", want_.hooks.post_up, false))
+            step(std::move(op), std::exchange(undo, {}));
+    }
+
+    // Back to the rules that we last put there; nothing, if there were none.
+    [[nodiscard]] Op former_table(const std::string& name) const {
+        const auto applied = want_.applied_tables.find(name);
+        const auto current = have_.tables.find(name);
+        if (applied == want_.applied_tables.end() || current == have_.tables.end()) return RemoveTable{name};
+        return ReplaceTable{name, current->second.digest, applied->second};
+    }
+
+    void add_tables() {
+        for (const ReplaceTable& table : want_.tables) {
+            const auto current = have_.tables.find(table.name);
+            if (current == have_.tables.end() || current->second.digest != table.digest)
+                step(table, {former_table(table.name)});
+        }
+    }
+
+    void remove_tables() {
+        const std::string name = tunnel_table_name(want_.link);
+        if (have_.tables.count(name) == 0) return;
+        for (const ReplaceTable& table : want_.tables)
+            if (table.name == name) return;
+        std::vector<Op> undo;
+        if (want_.applied_tables.count(name) != 0) undo.push_back(former_table(name));
+        step(RemoveTable{name}, std::move(undo));
     }
 
     const Desired& want_;

@@ -105,8 +105,31 @@ struct SetSysctl {
     std::string value;
 };
 
-using Op = std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
-                        AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl>;
+// One of our nftables tables (family inet), whole: what it held before is replaced in the same transaction.
+// `transaction` comes from plan/firewall.hpp, `digest` is what a later look will find in it.
+struct ReplaceTable {
+    std::string name;
+    std::string digest;
+    std::string transaction;
+};
+struct RemoveTable {
+    std::string name;
+};
+
+// A command of the profile, run as wg-quick(8) does ("%i" is replaced already). Not a state that can be
+// looked at, so it is a step of coming up and going down only. Best effort: a failure is logged and nothing
+// else, because what comes after must be done all the same.
+struct RunHook {
+    std::string link;
+    std::string phase; // "PreUp", "PostUp", "PreDown", "PostDown"
+    std::string command;
+    bool best_effort = false;
+    std::uint32_t time_limit = 60; // seconds
+};
+
+using Op =
+    std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
+                 AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl, ReplaceTable, RemoveTable, RunHook>;
 
 // One step of a plan. `undo` is computed from the same snapshot as `act` and runs in order when the step or a
 // later one fails; an empty undo means that an earlier step's undo covers it (deleting the link takes its

@@ -173,6 +173,21 @@ struct ToJson {
     Json operator()(const SetSysctl& op) const {
         return {{"op", "set_sysctl"}, {"key", op.key}, {"value", op.value}};
     }
+    Json operator()(const ReplaceTable& op) const {
+        return {{"op", "replace_table"},
+                {"name", op.name},
+                {"digest", op.digest},
+                {"transaction", op.transaction}};
+    }
+    Json operator()(const RunHook& op) const {
+        return {{"op", "run_hook"},
+                {"link", op.link},
+                {"phase", op.phase},
+                {"command", op.command},
+                {"best_effort", op.best_effort},
+                {"time_limit", op.time_limit}};
+    }
+    Json operator()(const RemoveTable& op) const { return {{"op", "remove_table"}, {"name", op.name}}; }
 };
 
 Op op_from(const Json& json) {
@@ -192,6 +207,13 @@ Op op_from(const Json& json) {
     if (kind == "remove_route") return RemoveRoute{route_from(json.at("route"))};
     if (kind == "set_sysctl")
         return SetSysctl{json.at("key").get<std::string>(), json.at("value").get<std::string>()};
+    if (kind == "replace_table")
+        return ReplaceTable{json.at("name").get<std::string>(), json.at("digest").get<std::string>(),
+                            json.at("transaction").get<std::string>()};
+    if (kind == "remove_table") return RemoveTable{json.at("name").get<std::string>()};
+    if (kind == "run_hook")
+        return RunHook{link(), json.at("phase").get<std::string>(), json.at("command").get<std::string>(),
+                       json.at("best_effort").get<bool>(), json.at("time_limit").get<std::uint32_t>()};
     throw BadOp("unknown op '" + kind + "'");
 }
 

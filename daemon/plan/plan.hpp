@@ -28,6 +28,16 @@ inline constexpr std::string_view kSrcValidMark = "net/ipv4/conf/all/src_valid_m
 // replaces an address, of the link itself, gone with it. In a snapshot of an existing link.
 std::string promote_secondaries_key(const std::string& link);
 
+// The commands of a profile, "%i" replaced, in file order.
+struct HookSet {
+    std::vector<std::string> pre_up;
+    std::vector<std::string> post_up;
+    std::vector<std::string> pre_down;
+    std::vector<std::string> post_down;
+
+    bool operator==(const HookSet&) const = default;
+};
+
 // What an administrator decided in wgd.toml for this tunnel, what the machine offers, and what our own
 // records say belongs to this tunnel (kept over a restart of the daemon).
 struct Policy {
@@ -35,9 +45,13 @@ struct Policy {
     std::optional<std::uint32_t> owned_mark;
     std::vector<Rule> owned_rules; // with their priorities
     std::map<std::string, std::string>
-        original_sysctls;                            // values before the first tunnel of ours changed them
-    std::set<std::string> sysctls_shared;            // keys that another tunnel of ours still needs
-    std::map<PublicKey, Endpoint> applied_endpoints; // what we last gave a peer, not where it roamed to
+        original_sysctls;                              // values before the first tunnel of ours changed them
+    std::set<std::string> sysctls_shared;              // keys that another tunnel of ours still needs
+    std::map<PublicKey, Endpoint> applied_endpoints;   // what we last gave a peer, not where it roamed to
+    std::map<std::string, std::string> applied_tables; // nftables: name -> transaction that made it
+    HookSet applied_hooks;                             // of the profile that the tunnel came up with
+    bool allow_hooks = true;
+    std::uint32_t hook_time_limit = 60; // seconds
 };
 
 struct DesiredPeer {
@@ -70,6 +84,10 @@ struct Desired {
     std::vector<Route> routes;                  // longest prefix first
     std::map<std::string, std::string> sysctls; // to be set, the ones to go back to their original among them
     std::set<std::string> sysctls_needed;       // to be kept while the tunnel is up
+    std::vector<ReplaceTable> tables;           // nftables
+    std::map<std::string, std::string> applied_tables; // from the policy: to go back to
+    HookSet hooks;
+    std::uint32_t hook_time_limit = 60; // seconds
     std::vector<std::string> warnings;
 
     std::optional<std::uint32_t> mark; // fwmark == table of a full tunnel

@@ -33,6 +33,13 @@ struct EndpointPath {
     std::uint32_t mtu = 0; // route's own MTU if it has one, else the link's
 };
 
+// One of our nftables tables as it is in the kernel.
+struct TableState {
+    std::string digest;      // of the rules we put there, from its comment; empty: somebody made it over
+    std::size_t content = 0; // hash of its listing: differs from an earlier look's when anything was changed
+    bool operator==(const TableState&) const = default;
+};
+
 struct Snapshot {
     std::map<std::string, Link> links;                      // all of them, by name
     std::map<std::string, std::vector<IpPrefix>> addresses; // all of them, by link (IPv6 link-local included)
@@ -43,6 +50,8 @@ struct Snapshot {
     std::vector<EndpointPath> endpoint_paths;         // for each resolved endpoint that has a route
     std::optional<EndpointPath> default_path;         // of the default route, for the MTU rule
     std::map<std::string, std::string> sysctls;       // the keys the planner asked for, those that exist
+    std::map<std::string, TableState> tables;         // our nftables tables, by name
+    std::string nftables_problem;                     // why nftables cannot be used here; empty: it can
     std::set<std::uint32_t> marks_in_use;             // fwmarks of other devices and of our other tunnels
     std::map<std::string, std::uint32_t> table_names; // rt_tables (ip-route(8)), for Table = NAME
     bool ipv6_available = true;                       // not disabled (module, sysctl all/default)

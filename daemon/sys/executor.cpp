@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "common/base/log.hpp"
+#include "daemon/plan/firewall.hpp"
 #include "daemon/sys/rtnl_address.hpp"
 #include "daemon/sys/rtnl_link.hpp"
 #include "daemon/sys/rtnl_route.hpp"
@@ -27,31 +29,52 @@ Failure not_ours(const std::string& name) {
 } // namespace
 
 void LinuxExecutor::perform(const plan::Op& op, ports::Done done) {
-    std::visit(Overloaded{
-                   [&](const plan::CreateLink& create) {
-                       if (create.backend == plan::Backend::kUserspace)
-                           return start_userspace_link(create, std::move(done));
-                       done(create_link(netlink_, create.name, "wireguard", create.alias));
-                   },
-                   [&](const plan::DeleteLink& remove) {
-                       if (remove.backend == plan::Backend::kUserspace)
-                           return stop_userspace_link(remove, std::move(done));
-                       done(delete_own_link(remove.name));
-                   },
-                   [&](const plan::ConfigureDevice& configured) { done(configure(configured)); },
-                   [&](const plan::AddAddress& add) { done(add_address(netlink_, add.link, add.address)); },
-                   [&](const plan::RemoveAddress& remove) {
-                       done(remove_address(netlink_, remove.link, remove.address));
-                   },
-                   [&](const plan::SetMtu& set) { done(set_link_mtu(netlink_, set.link, set.mtu)); },
-                   [&](const plan::SetLinkUp& set) { done(set_link_up(netlink_, set.link, set.up)); },
-                   [&](const plan::AddRule& add) { done(add_rule(netlink_, add.rule)); },
-                   [&](const plan::RemoveRule& remove) { done(remove_rule(netlink_, remove.rule)); },
-                   [&](const plan::AddRoute& add) { done(add_route(netlink_, add.route)); },
-                   [&](const plan::RemoveRoute& remove) { done(remove_route(netlink_, remove.route)); },
-                   [&](const plan::SetSysctl& set) { done(write_sysctl(set.key, set.value)); },
-               },
-               op);
+    std::visit(
+        Overloaded{
+            [&](const plan::CreateLink& create) {
+                if (create.backend == plan::Backend::kUserspace)
+                    return start_userspace_link(create, std::move(done));
+                done(create_link(netlink_, create.name, "wireguard", create.alias));
+            },
+            [&](const plan::DeleteLink& remove) {
+                if (remove.backend == plan::Backend::kUserspace)
+                    return stop_userspace_link(remove, std::move(done));
+                done(delete_own_link(remove.name));
+            },
+            [&](const plan::ConfigureDevice& configured) { done(configure(configured)); },
+            [&](const plan::AddAddress& add) { done(add_address(netlink_, add.link, add.address)); },
+            [&](const plan::RemoveAddress& remove) {
+                done(remove_address(netlink_, remove.link, remove.address));
+            },
+            [&](const plan::SetMtu& set) { done(set_link_mtu(netlink_, set.link, set.mtu)); },
+            [&](const plan::SetLinkUp& set) { done(set_link_up(netlink_, set.link, set.up)); },
+            [&](const plan::AddRule& add) { done(add_rule(netlink_, add.rule)); },
+            [&](const plan::RemoveRule& remove) { done(remove_rule(netlink_, remove.rule)); },
+            [&](const plan::AddRoute& add) { done(add_route(netlink_, add.route)); },
+            [&](const plan::RemoveRoute& remove) { done(remove_route(netlink_, remove.route)); },
+            [&](const plan::SetSysctl& set) { done(write_sysctl(set.key, set.value)); },
+            [&](const plan::ReplaceTable& table) { done(nftables_.run(table.transaction)); },
+            [&](const plan::RunHook& hook) { run_hook(hook, std::move(done)); },
+            [&](const plan::RemoveTable& table) { done(nftables_.run(plan::render_removal(table.name))); },
+        },
+        op);
+}
+
+void LinuxExecutor::run_hook(const plan::RunHook& op, ports::Done done) {
+    const std::string label = op.phase + " of " + op.link;
+    const Command command = hook_command(label, op.command, op.link, profile_dir_ + "/" + op.link + ".conf",
+                                         std::chrono::seconds(op.time_limit));
+    const std::uint64_t id = next_hook_++;
+    hooks_[id] = commands_.run(command, [this, id, label, best_effort = op.best_effort,
+                                         done = std::move(done)](Result<void> result) {
+        const auto finished = std::move(hooks_[id]); // outlives this call, which came from it
+        hooks_.erase(id);
+        if (result) return done({});
+        Error error = std::move(result).error().with_context(label);
+        if (!best_effort) return done(fail(std::move(error)));
+        log::warning("{}", error.message);
+        done({});
+    });
 }
 
 void LinuxExecutor::start_userspace_link(const plan::CreateLink& op, ports::Done done) {

@@ -3,28 +3,38 @@
 // nothing that it does not say.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
 #include "common/wgapi/netlink_client.hpp"
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/ports/ports.hpp"
+#include "daemon/sys/command_runner.hpp"
 #include "daemon/sys/datapath_process.hpp"
 #include "daemon/sys/netlink_socket.hpp"
+#include "daemon/sys/nftables.hpp"
 
 namespace wgd::sys {
 
 class LinuxExecutor final : public ports::Executor {
   public:
-    // None is owned; all outlive the executor.
+    // None is owned; all outlive the executor. Hooks find NAME.conf in `profile_dir` ($CONFIG_FILE).
     LinuxExecutor(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace,
-                  DatapathProcesses& datapaths)
+                  DatapathProcesses& datapaths, loop::EventLoop& loop, std::string profile_dir)
         : netlink_(netlink)
         , kernel_(kernel)
         , userspace_(userspace)
-        , datapaths_(datapaths) {}
+        , datapaths_(datapaths)
+        , commands_(loop)
+        , profile_dir_(std::move(profile_dir)) {}
 
     void perform(const plan::Op& op, ports::Done done) override;
 
   private:
-    // The two ops on userspace links wait for a process; all others are done when they return.
+    // Hooks and the two ops on userspace links wait for a process; all others are done when they return.
+    void run_hook(const plan::RunHook& op, ports::Done done);
     void start_userspace_link(const plan::CreateLink& op, ports::Done done);
     void stop_userspace_link(const plan::DeleteLink& op, ports::Done done);
     Result<void> delete_own_link(const std::string& name);
@@ -34,6 +44,11 @@ class LinuxExecutor final : public ports::Executor {
     NetlinkClient& kernel_;
     UapiClient& userspace_;
     DatapathProcesses& datapaths_;
+    Nftables nftables_;
+    CommandRunner commands_;
+    std::string profile_dir_;
+    std::map<std::uint64_t, std::unique_ptr<CommandRunner::Run>> hooks_; // running
+    std::uint64_t next_hook_ = 0;
 };
 
 } // namespace wgd::sys

@@ -92,6 +92,10 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
         else if (value.error().code != ErrorCode::kNotFound)
             return fail(std::move(value).error());
     }
+    if (auto tables = nftables_.tables())
+        snapshot.tables = std::move(*tables);
+    else
+        snapshot.nftables_problem = tables.error().message;
     snapshot.table_names = read_table_names();
     snapshot.ipv6_available = ipv6_available();
     return snapshot;

@@ -6,6 +6,7 @@
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/ports/ports.hpp"
 #include "daemon/sys/netlink_socket.hpp"
+#include "daemon/sys/nftables.hpp"
 
 namespace wgd::sys {
 
@@ -28,6 +29,7 @@ class LinuxReader final : public ports::SystemReader {
     NetlinkSocket& netlink_;
     NetlinkClient& kernel_;
     UapiClient& userspace_;
+    Nftables nftables_;
 };
 
 // The process behind a link decides what it is: kind "wireguard" is the kernel's; a TUN device whose name has

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/model/marks.hpp"
+#include "daemon/plan/firewall.hpp"
 #include "daemon/plan/plan.hpp"
 
 namespace wgd::fakes {
@@ -40,6 +41,7 @@ class Script {
         routes();
         rules();
         sysctls();
+        tables();
         mtu_and_ipv6();
         teardown();
         return std::move(deviations_);
@@ -361,6 +363,22 @@ class Script {
         see(look().sysctls[name] != before, "a sysctl is written");
         ok(SetSysctl{name, before});
         refused(SetSysctl{"net/ipv4/conf/all/no_such_key", "1"}, "no such key");
+    }
+
+    void tables() {
+        if (!look().nftables_problem.empty()) return; // a kernel without: nothing to conform to
+        TunnelTable wanted;
+        wanted.link = a_;
+        wanted.fwmark = 0xca6c;
+        const ReplaceTable marks = render(wanted);
+        twice(marks);
+        see(look().tables.at(marks.name).digest == marks.digest, "a table is known again by its digest");
+        wanted.local = {prefix("10.201.0.2/24").address()};
+        const ReplaceTable more = render(wanted);
+        ok(more);
+        see(look().tables.at(more.name).digest == more.digest, "a table is replaced");
+        twice(RemoveTable{more.name});
+        see(look().tables.count(more.name) == 0, "a removed table is gone");
     }
 
     void mtu_and_ipv6() {

@@ -345,6 +345,27 @@ struct FakeKernel::Apply {
         if (found != world.routes_.end()) world.routes_.erase(found);
         return {};
     }
+    Result<void> operator()(const ReplaceTable& op) const {
+        if (!world.nftables_problem_.empty()) return kernel_error(EOPNOTSUPP, whole);
+        world.tables_[op.name] = op;
+        return {};
+    }
+    Result<void> operator()(const RemoveTable& op) const {
+        if (!world.nftables_problem_.empty()) return kernel_error(EOPNOTSUPP, whole);
+        world.tables_.erase(op.name);
+        return {};
+    }
+    // A shell in which "make X" and "drop X" have an effect and "false" fails.
+    Result<void> operator()(const RunHook& op) const {
+        world.hooks_run_.push_back(op.phase + ": " + op.command);
+        if (op.command.rfind("make ", 0) == 0)
+            world.made_.insert(op.command.substr(5));
+        else if (op.command.rfind("drop ", 0) == 0)
+            world.made_.erase(op.command.substr(5));
+        else if (op.command == "false" && !op.best_effort)
+            return fail(ErrorCode::kBackend, op.phase + " of " + op.link + ": exit status 1");
+        return {};
+    }
     Result<void> operator()(const SetSysctl& op) const {
         const auto found = world.sysctls_.find(op.key);
         if (found == world.sysctls_.end()) return kernel_error(ENOENT, whole);
@@ -360,6 +381,10 @@ Result<void> FakeKernel::apply(const Op& op) {
 void FakeKernel::perform(const Op& op, ports::Done done) {
     auto result = faults_.around(describe(op), [&] { return apply(op); });
     if (faults_.dead()) return;
+    // The failure of such a hook is never seen. Which half of its effect it had is not ours to say: all of
+    // it.
+    if (const auto* hook = std::get_if<RunHook>(&op); hook && hook->best_effort && !result)
+        result = apply(op);
     turns_.complete([done = std::move(done), result = std::move(result)] { done(result); });
 }
 
@@ -403,6 +428,9 @@ Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
             snapshot.sysctls[key] = found->second;
     snapshot.table_names = table_names_;
     snapshot.ipv6_available = ipv6_;
+    snapshot.nftables_problem = nftables_problem_;
+    for (const auto& [name, table] : tables_)
+        snapshot.tables.emplace(name, TableState{table.digest, std::hash<std::string>{}(table.transaction)});
     return snapshot;
 }
 
@@ -526,6 +554,10 @@ std::string FakeKernel::dump() const {
         text += line;
     for (const auto& [key, value] : sysctls_)
         text += key + " = " + value + "\n";
+    for (const auto& [name, table] : tables_)
+        text += table.transaction;
+    for (const std::string& made : made_)
+        text += "made " + made + "\n";
     return text;
 }
 

@@ -10,6 +10,7 @@
 //   - a rule without a priority gets one below the lowest that is not zero;
 //   - a second route with the same table, destination and metric is EEXIST; a route needs a link that is up;
 //   - an MTU below 1280 ends IPv6 on the link;
+//   - an nftables table is replaced whole or not at all, whatever links it names;
 //   - an allowed IP belongs to one peer: adding it to another takes it away from the first.
 //
 // tests/fakes/conformance.hpp runs the same script here and on a real network namespace.
@@ -47,6 +48,8 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void add_rule(const plan::Rule& rule);
     void set_sysctl(const std::string& key, const std::string& value) { sysctls_[key] = value; }
     void set_ipv6(bool available) { ipv6_ = available; }
+    void set_nftables(std::string problem) { nftables_problem_ = std::move(problem); }
+    void remove_table(const std::string& name) { tables_.erase(name); }
     void add_table_name(const std::string& name, std::uint32_t id) { table_names_[name] = id; }
     void delete_link(const std::string& name);                           // and tells the observer
     void kill_datapath(const std::string& name, const std::string& how); // and tells the observer
@@ -65,6 +68,7 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     [[nodiscard]] const std::vector<plan::Route>& routes() const { return routes_; }
     [[nodiscard]] bool has_link(const std::string& name) const { return links_.count(name) != 0; }
     [[nodiscard]] std::string sysctl(const std::string& key) const { return sysctls_.at(key); }
+    [[nodiscard]] const std::vector<std::string>& hooks_run() const { return hooks_run_; }
     [[nodiscard]] bool watched(const std::string& link) const { return watched_.count(link) != 0; }
 
     // The effect of one op, without faults.
@@ -100,6 +104,10 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     std::vector<plan::Route> routes_;
     std::map<std::string, std::string> sysctls_;
     std::map<std::string, std::uint32_t> table_names_;
+    std::map<std::string, plan::ReplaceTable> tables_; // nftables
+    std::string nftables_problem_;
+    std::set<std::string> made_; // what hooks left in the world
+    std::vector<std::string> hooks_run_;
     bool ipv6_ = true;
     std::uint32_t next_index_ = 1;
 };

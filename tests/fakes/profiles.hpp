@@ -27,6 +27,10 @@ inline std::vector<NamedProfile> sample_profiles() {
              "PresharedKey = " + kPresharedKey +
              "\nAllowedIPs = 10.7.0.0/24, 10.8.0.0/16, fd07::/64, fd08::/48\nEndpoint = 198.51.100.7:51820\n"
              "PersistentKeepalive = 25\n"},
+        {"hooks", interface +
+                      "Address = 10.4.0.2/24\nPreUp = make early\nPostUp = make late %i\nPreDown = drop late "
+                      "%i\nPostDown = drop early\n" +
+                      peer + "AllowedIPs = 10.4.0.0/16\n"},
         {"full", interface +
                      "Address = 10.5.0.2/24\nAddress = 10.6.0.1, fd05::2/64\nDNS = 10.5.0.1, corp.lan\n" +
                      peer +

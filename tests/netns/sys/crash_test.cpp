@@ -67,7 +67,7 @@ struct Daemon {
     UapiClient userspace;
     sys::DatapathProcesses datapaths;
     sys::LinuxReader reader{netlink, kernel, userspace};
-    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths};
+    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
     InjuredExecutor injured;
     sys::DirectoryProfileStore profiles{{"/run/profiles", kMaxProfileBytes}};
     std::unique_ptr<sys::ThreadResolver> resolver =

@@ -244,7 +244,7 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
             DatapathProcesses datapaths(
                 runner.loop(),
                 test::Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
-            LinuxExecutor executor{netlink, kernel, userspace, datapaths};
+            LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
             auto created =
                 runner.finish([&](ports::Done done) { executor.perform(kCreate, std::move(done)); });
             if (!created) ::_exit(1);
@@ -261,7 +261,7 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
         UapiClient userspace;
         DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, std::chrono::seconds(10),
                                                                           std::chrono::seconds(5)));
-        LinuxExecutor executor{netlink, kernel, userspace, datapaths};
+        LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
         std::string exit;
         datapaths.on_exit([&](const std::string&, const std::string& how, bool) { exit = how; });
         CHECK(datapaths.started_by_us("home"));
@@ -279,6 +279,10 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
             ::kill(pid, SIGKILL);
             runner.until([&] { return !exit.empty(); });
             CHECK(exit == "ended"); // not our child: how is its parent's to know
+            // What we watch is the keeper of wgd-datapath; the process with the TUN device ends right after
+            // it.
+            for (int i = 0; i < 100 && link_exists("home"); ++i)
+                runner.turn_for(std::chrono::milliseconds(100));
             CHECK_FALSE(link_exists("home"));
         }
     }

@@ -29,7 +29,7 @@ struct Machine {
     NetlinkClient kernel = NetlinkClient::open().value();
     UapiClient userspace;
     sys::DatapathProcesses datapaths;
-    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths};
+    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
     sys::LinuxReader reader{netlink, kernel, userspace};
 
     explicit Machine(const std::string& program, Duration start_limit = std::chrono::seconds(10),

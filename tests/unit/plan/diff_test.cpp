@@ -36,6 +36,7 @@ TEST_CASE("a new tunnel, step by step") {
             "ip link add dev wg0 type wireguard",
             "wg set wg0 private-key (hidden) listen-port 51820 fwmark 0xca6c peer " + kPeerA +
                 " preshared-key (hidden) endpoint 198.51.100.7:51820 allowed-ips 0.0.0.0/0,10.7.0.0/16,::/0",
+            "nft -f - # table inet wgd-wg0: chains preraw, premangle, postmangle",
             "ip -4 address add 10.5.0.2/24 dev wg0",
             "ip -6 address add fd05::2/64 dev wg0",
             "ip link set dev wg0 mtu 1420",
@@ -51,9 +52,9 @@ TEST_CASE("a new tunnel, step by step") {
         });
     // Deleting the link undoes all that hangs on it; only what does not has an undo of its own.
     for (const Step& step : plan.steps) {
-        const bool own = std::holds_alternative<CreateLink>(step.act) ||
-                         std::holds_alternative<AddRule>(step.act) ||
-                         std::holds_alternative<SetSysctl>(step.act);
+        const bool own =
+            std::holds_alternative<CreateLink>(step.act) || std::holds_alternative<AddRule>(step.act) ||
+            std::holds_alternative<ReplaceTable>(step.act) || std::holds_alternative<SetSysctl>(step.act);
         CHECK(step.undo.size() == (own ? 1 : 0));
     }
     CHECK(bench.steps(bench.derive(kFull)).empty());
@@ -64,10 +65,11 @@ TEST_CASE("taking a tunnel away, rules first") {
     const std::string before = bench.kernel.dump();
     bench.converge(kFull);
     const std::vector<std::string> steps = texts(bench.remove());
-    REQUIRE(steps.size() == 6);
+    REQUIRE(steps.size() == 7);
     CHECK(steps[0].find("rule delete") != std::string::npos);
     CHECK(steps[4] == "ip link delete dev wg0");
     CHECK(steps[5] == "sysctl -w net.ipv4.conf.all.src_valid_mark=0");
+    CHECK(steps[6] == "nft delete table inet wgd-wg0");
     CHECK(bench.kernel.dump() == before);
     CHECK(bench.remove().empty());
 }

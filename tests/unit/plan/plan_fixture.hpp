@@ -80,6 +80,9 @@ struct Bench {
             policy.original_sysctls[std::string(kSrcValidMark)] = "0";
         policy.owned_mark = desired.mark;
         policy.owned_rules = desired.rules;
+        policy.applied_tables.clear();
+        for (const ReplaceTable& table : desired.tables)
+            policy.applied_tables.emplace(table.name, table.transaction);
     }
     Plan remove() {
         const Plan plan = steps(derive_absent(*ProfileName::parse(link), policy));

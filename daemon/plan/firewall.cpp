@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/plan/firewall.hpp"
+
+#include <fmt/format.h>
+#include <iterator>
+
+namespace wgd::plan {
+namespace {
+
+// RFC 1918, 3927, 4193, 4291 and the multicast ranges a local network uses. A public prefix that a rogue
+// router puts on-link (TunnelCrack LocalNet) is deliberately not here.
+constexpr std::string_view kLanRanges4 = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, "
+                                         "224.0.0.0/24, 239.0.0.0/8, 255.255.255.255";
+constexpr std::string_view kLanRanges6 = "fe80::/10, fc00::/7, ff02::/16, ff05::/16";
+
+std::string join(const std::vector<std::string>& items) {
+    return fmt::format("{}", fmt::join(items, ", "));
+}
+
+std::vector<std::string> texts(const std::vector<IpAddress>& addresses, Family family) {
+    std::vector<std::string> out;
+    for (const auto& address : addresses)
+        if (address.family() == family) out.push_back(address.to_string());
+    return out;
+}
+
+// "192.0.2.1 . 51820" as elements of a concatenated set.
+std::vector<std::string> endpoint_texts(const LockedTunnel& tunnel, Family family) {
+    std::vector<std::string> out;
+    for (const auto& endpoint : tunnel.endpoints)
+        if (endpoint.address.family() == family)
+            out.push_back(fmt::format("{} . {}", endpoint.address.to_string(), endpoint.port));
+    return out;
+}
+
+// FNV-1a over the rules: tells our own versions of a table apart; nobody hostile gains by a collision, since
+// whoever can write the table can write anything.
+std::string digest_of(std::string_view rules) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char c : rules)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    return fmt::format("{:016x}", hash);
+}
+
+// add; delete; add anew: one netlink transaction, and no error when there was no table.
+ReplaceTable replace(std::string name, std::string_view body) {
+    ReplaceTable op;
+    op.digest = digest_of(body);
+    op.transaction = fmt::format("add table inet {0}\ndelete table inet {0}\ntable inet {0} {{\n"
+                                 "    comment \"wgd {1}\"\n{2}}}\n",
+                                 name, op.digest, body);
+    op.name = std::move(name);
+    return op;
+}
+
+std::string body_of(const TunnelTable& table) {
+    std::string rules;
+    const auto out = std::back_inserter(rules);
+    const auto v4 = texts(table.local, Family::kIpv4);
+    const auto v6 = texts(table.local, Family::kIpv6);
+    if (!v4.empty() || !v6.empty()) {
+        // Somebody on the local network must not reach, or probe for, the address inside the tunnel
+        // (CVE-2019-14899).
+        rules += "    chain preraw {\n        type filter hook prerouting priority raw; policy accept;\n";
+        if (!v4.empty())
+            fmt::format_to(out, "        iifname != \"{}\" ip daddr {{ {} }} fib saddr type != local drop\n",
+                           table.link, join(v4));
+        if (!v6.empty())
+            fmt::format_to(out, "        iifname != \"{}\" ip6 daddr {{ {} }} fib saddr type != local drop\n",
+                           table.link, join(v6));
+        rules += "    }\n";
+    }
+    if (table.fwmark) {
+        // Replies to our outer packets carry the mark again, so that strict reverse-path filtering looks them
+        // up as what they are.
+        rules +=
+            "    chain premangle {\n        type filter hook prerouting priority mangle; policy accept;\n"
+            "        meta l4proto udp meta mark set ct mark\n    }\n";
+        fmt::format_to(out,
+                       "    chain postmangle {{\n        type filter hook postrouting priority mangle; "
+                       "policy accept;\n        meta l4proto udp meta mark {:#x} ct mark set meta mark\n"
+                       "    }}\n",
+                       *table.fwmark);
+    }
+    if (table.isolate_peers || table.mss_clamp) {
+        rules += "    chain passing {\n        type filter hook forward priority filter; policy accept;\n";
+        if (table.isolate_peers)
+            fmt::format_to(out, "        iifname \"{0}\" oifname \"{0}\" drop\n", table.link);
+        if (table.mss_clamp)
+            fmt::format_to(
+                out,
+                "        oifname \"{0}\" tcp flags syn / syn,rst tcp option maxseg size set rt mtu\n"
+                "        iifname \"{0}\" tcp flags syn / syn,rst tcp option maxseg size set rt mtu\n",
+                table.link);
+        rules += "    }\n";
+    }
+    if (table.masquerade) {
+        const auto towards = table.masquerade_out.empty()
+                                 ? fmt::format("oifname != \"{}\"", table.link)
+                                 : fmt::format("oifname \"{}\"", table.masquerade_out);
+        fmt::format_to(
+            out,
+            "    chain postnat {{\n        type nat hook postrouting priority srcnat; policy accept;\n"
+            "        iifname \"{}\" {} masquerade\n    }}\n",
+            table.link, towards);
+    }
+    return rules;
+}
+
+// The same list serves both directions: `peer` is the far end's address field, `peer_port` the far end's
+// port.
+struct Direction {
+    std::string_view link, peer, peer_port;
+};
+constexpr Direction kOutbound{"oifname", "daddr", "dport"};
+constexpr Direction kInbound{"iifname", "saddr", "sport"};
+
+void lan_rules(std::string& rules, const Direction& direction) {
+    fmt::format_to(std::back_inserter(rules),
+                   "        ip {0} {{ {1} }} accept\n        ip6 {0} {{ {2} }} accept\n", direction.peer,
+                   kLanRanges4, kLanRanges6);
+}
+
+void tunnel_rules(std::string& rules, const LockTable& table, const Direction& direction) {
+    const auto out = std::back_inserter(rules);
+    // Outwards the mark is what counts: no other program may reach the relay's address and tell it who we
+    // are. Inwards the socket decides; the mark of a reply is restored by the tunnel's own table, which may
+    // not be there.
+    for (const auto& tunnel : table.tunnels) {
+        fmt::format_to(out, "        {} \"{}\" accept\n", direction.link, tunnel.link);
+        const auto mark = &direction == &kOutbound ? fmt::format("meta mark {:#x} ", tunnel.fwmark) : "";
+        if (const auto v4 = endpoint_texts(tunnel, Family::kIpv4); !v4.empty())
+            fmt::format_to(out, "        {}ip {} . udp {} {{ {} }} accept\n", mark, direction.peer,
+                           direction.peer_port, join(v4));
+        if (const auto v6 = endpoint_texts(tunnel, Family::kIpv6); !v6.empty())
+            fmt::format_to(out, "        {}ip6 {} . udp {} {{ {} }} accept\n", mark, direction.peer,
+                           direction.peer_port, join(v6));
+    }
+}
+
+std::string body_of(const LockTable& table) {
+    std::string rules;
+    // Priority just before `filter`: another table may still forbid more, none can allow what is dropped
+    // here.
+    rules += "    chain leaving {\n        type filter hook output priority filter - 1; policy drop;\n"
+             "        oifname \"lo\" accept\n";
+    tunnel_rules(rules, table, kOutbound);
+    rules += // DHCPv4, DHCPv6 (RFC 2131, 8415), router and neighbour discovery (RFC 4861)
+        "        udp sport 68 udp dport 67 ip daddr 255.255.255.255 accept\n"
+        "        ip6 saddr fe80::/10 ip6 daddr { ff02::1:2, ff05::1:3 } udp sport 546 udp dport 547 accept\n"
+        "        icmpv6 type nd-router-solicit ip6 daddr ff02::2 accept\n"
+        "        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
+    if (table.allow_lan) {
+        rules +=
+            "        meta l4proto { tcp, udp } th dport 53 drop\n"; // names are asked inside the tunnel only
+        lan_rules(rules, kOutbound);
+    }
+    rules += "    }\n    chain entering {\n        type filter hook input priority filter - 1; policy drop;\n"
+             "        iifname \"lo\" accept\n";
+    tunnel_rules(rules, table, kInbound);
+    rules +=
+        "        udp sport 67 udp dport 68 accept\n"
+        "        ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept\n"
+        "        icmpv6 type { nd-router-advert, nd-redirect } ip6 saddr fe80::/10 ip6 hoplimit 255 accept\n"
+        "        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
+    if (table.allow_lan) lan_rules(rules, kInbound);
+    rules +=
+        "    }\n    chain passing {\n        type filter hook forward priority filter - 1; policy drop;\n";
+    for (const auto& tunnel : table.tunnels)
+        fmt::format_to(std::back_inserter(rules),
+                       "        oifname \"{0}\" accept\n        iifname \"{0}\" accept\n", tunnel.link);
+    rules += "    }\n";
+    return rules;
+}
+
+} // namespace
+
+bool TunnelTable::empty() const {
+    return local.empty() && !fwmark && !masquerade && !isolate_peers && !mss_clamp;
+}
+
+std::string tunnel_table_name(const std::string& link) {
+    std::string name = "wgd-";
+    for (const char c : link) {
+        if (c == '=' || c == '+')
+            name += fmt::format("/{:02x}", static_cast<unsigned char>(c));
+        else
+            name += c;
+    }
+    return name;
+}
+
+ReplaceTable render(const TunnelTable& table) {
+    return replace(tunnel_table_name(table.link), body_of(table));
+}
+ReplaceTable render(const LockTable& table) {
+    return replace(std::string(kLockTable), body_of(table));
+}
+
+std::string render_removal(const std::string& table_name) {
+    return fmt::format("add table inet {0}\ndelete table inet {0}\n", table_name);
+}
+
+} // namespace wgd::plan

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/sys/nftables.hpp"
+
+#include <functional>
+#include <nftables/libnftables.h>
+#include <sstream>
+
+#include "common/model/marks.hpp"
+
+namespace wgd::sys {
+namespace {
+
+// nft's complaint is several lines with the offending text and a caret; the first is the sentence, and it
+// begins with a place in our own buffer that tells a reader nothing.
+std::string first_complaint(std::string text) {
+    text = text.substr(0, text.find('\n'));
+    const std::string marker = "Error: ";
+    const auto at = text.find(marker);
+    return at == std::string::npos ? text : text.substr(at + marker.size());
+}
+
+} // namespace
+
+void Nftables::Closer::operator()(nft_ctx* context) const {
+    nft_ctx_free(context);
+}
+
+Nftables::Nftables() = default;
+Nftables::~Nftables() = default;
+
+Result<std::string> Nftables::command(const std::string& text) {
+    if (!context_) {
+        context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+        if (!context_ || nft_ctx_buffer_output(context_.get()) != 0 ||
+            nft_ctx_buffer_error(context_.get()) != 0) {
+            context_.reset();
+            return fail(ErrorCode::kUnsupported, "nftables cannot be used here");
+        }
+        nft_ctx_clear_include_paths(context_.get());
+        nft_ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+    }
+    const int failed = nft_run_cmd_from_buffer(context_.get(), text.c_str());
+    // Reading a buffer empties it.
+    std::string output = nft_ctx_get_output_buffer(context_.get());
+    const std::string complaint = first_complaint(nft_ctx_get_error_buffer(context_.get()));
+    if (failed != 0) return fail(ErrorCode::kKernel, "nftables: " + complaint);
+    return output;
+}
+
+Result<void> Nftables::run(const std::string& transaction) {
+    WGD_TRY(command(transaction));
+    return {};
+}
+
+Result<std::map<std::string, plan::TableState>> Nftables::tables() {
+    auto listing = command("list tables inet");
+    if (!listing)
+        return fail(ErrorCode::kUnsupported, "nftables cannot be used here: " + listing.error().message);
+    std::map<std::string, plan::TableState> found;
+    std::istringstream lines(*listing);
+    for (std::string word; lines >> word;) { // "table inet NAME"
+        if (word.rfind(kNftTablePrefix, 0) != 0) continue;
+        auto table = command("list table inet " + word);
+        if (!table) continue; // gone between the two looks
+        plan::TableState state;
+        const std::string marker = "comment \"wgd ";
+        if (const auto at = table->find(marker); at != std::string::npos)
+            state.digest = table->substr(at + marker.size(), 16);
+        state.content = std::hash<std::string>{}(*table);
+        found.emplace(word, std::move(state));
+    }
+    return found;
+}
+
+} // namespace wgd::sys

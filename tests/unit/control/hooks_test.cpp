@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// PreUp, PostUp, PreDown and PostDown: when they run, and what happens when one fails.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "tests/unit/control/daemon_fixture.hpp"
+
+using namespace wgd;
+using namespace wgd::control;
+
+namespace {
+
+using Runs = std::vector<std::string>;
+
+std::string profile(const std::string& hooks) {
+    return "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nAddress = 10.9.0.2/24\n" +
+           hooks +
+           "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nAllowedIPs = 10.10.0.0/16\n";
+}
+
+struct World : FakeWorld {
+    explicit World(const std::string& hooks) {
+        furnish(*this);
+        disk.put("hooked", profile(hooks));
+    }
+};
+
+const std::string kAll = "PreUp = make a\nPostUp = make b; %i\nPostUp = make c\nPreDown = drop b; %i\n"
+                         "PreDown = drop c\nPostDown = drop a\n";
+
+} // namespace
+
+TEST_CASE("hooks run in wg-quick's order, with the interface's name in them") {
+    World world(kAll);
+    const std::string before = world.kernel.dump();
+    Daemon daemon(world);
+    REQUIRE(daemon.up("hooked").value());
+    CHECK(world.kernel.hooks_run() == Runs{"PreUp: make a", "PostUp: make b; hooked", "PostUp: make c"});
+    REQUIRE(daemon.down("hooked").value());
+    CHECK(Runs(world.kernel.hooks_run().begin() + 3, world.kernel.hooks_run().end()) ==
+          Runs{"PreDown: drop b; hooked", "PreDown: drop c", "PostDown: drop a"});
+    CHECK(world.kernel.dump() == before);
+}
+
+TEST_CASE("after a failed PostUp what ran is taken back, and the error says which it was") {
+    World world("PreUp = make a\nPostUp = make b\nPostUp = false\nPreDown = drop b\nPostDown = drop a\n");
+    const std::string before = world.kernel.dump();
+    Daemon daemon(world);
+    const auto up = daemon.up("hooked").value();
+    REQUIRE_FALSE(up);
+    CHECK(up.error().message.find("PostUp of hooked") != std::string::npos);
+    CHECK(world.kernel.dump() == before);
+}
+
+TEST_CASE("after a failed PreUp no PreDown runs: its PostUp never did") {
+    World world("PreUp = false\nPostUp = make b\nPreDown = drop b\nPostDown = drop a\n");
+    Daemon daemon(world);
+    REQUIRE_FALSE(daemon.up("hooked").value());
+    CHECK(world.kernel.hooks_run() == Runs{"PreUp: false", "PostDown: drop a"});
+}
+
+TEST_CASE("a hook that fails on the way down does not keep the tunnel up, nor bring it back") {
+    World world(GENERATE("PreDown = false\n", "PostDown = false\n"));
+    const std::string before = world.kernel.dump();
+    Daemon daemon(world);
+    REQUIRE(daemon.up("hooked").value());
+    REQUIRE(daemon.down("hooked").value());
+    CHECK(world.kernel.dump() == before);
+}
+
+TEST_CASE("the hooks of the profile that came up are those that run when it goes down") {
+    World world("PostUp = make b\nPostDown = drop b\n");
+    const std::string before = world.kernel.dump();
+    {
+        Daemon daemon(world);
+        REQUIRE(daemon.up("hooked").value());
+        world.bury_daemon();
+    }
+    world.disk.put("hooked", profile("PostDown = drop something else\n"));
+    Daemon daemon(world);
+    REQUIRE(daemon.recover());
+    REQUIRE(daemon.down("hooked").value());
+    CHECK(world.kernel.dump() == before);
+}
+
+TEST_CASE("hooks = false leaves them alone and says so") {
+    World world(kAll);
+    Settings settings;
+    settings.defaults.hooks = false;
+    Daemon daemon(world, settings);
+    const auto up = daemon.up("hooked").value();
+    REQUIRE(up);
+    CHECK(world.kernel.hooks_run().empty());
+    CHECK(std::any_of(up->warnings.begin(), up->warnings.end(), [](const std::string& warning) {
+        return warning.find("PostUp") != std::string::npos;
+    }));
+}
