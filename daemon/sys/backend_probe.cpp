@@ -41,7 +41,7 @@ std::string family_problem() {
     int err = genl_connect(socket.get());
     if (err >= 0) err = genl_ctrl_resolve(socket.get(), "wireguard");
     if (err >= 0) return "";
-    if (err == -NLE_OBJ_NOTFOUND) return "this kernel has no WireGuard, and no module of it could be loaded";
+    if (err == -NLE_OBJ_NOTFOUND) return "no module of it could be loaded";
     return std::string("the kernel's generic netlink did not answer: ") + nl_geterror(err);
 }
 
