@@ -30,7 +30,7 @@ using namespace wgd;
 
 constexpr std::string_view kUsage = R"(Usage: wgd-datapath [-f | --foreground] INTERFACE-NAME
 
-Runs a WireGuard interface in userspace. Configure it with wg(8), wgctl(8) or wg-quick(8).
+Runs a WireGuard interface in userspace. Configure it with wg(8), wgctl(1) or wg-quick(8).
 
   -f, --foreground   do not go to the background
       --help         show this
