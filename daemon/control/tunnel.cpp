@@ -417,7 +417,11 @@ void Tunnel::remove(std::function<void(Result<void>)> done) {
                      }
                      self.residue_.clear();
                      self.has_record_ = false;
-                     self.record_ = Record{};
+                     // What a tunnel that failed was carried by is still worth telling.
+                     Record nothing;
+                     nothing.backend = self.record_.backend;
+                     nothing.backend_reason = self.record_.backend_reason;
+                     self.record_ = std::move(nothing);
                      // Left behind, the record of a removal is worked off again at the next start: harmless.
                      if (auto removed = self.ports_.journal.remove_record(self.name_); !removed)
                          log::warning("{}: {}", self.name_.str(), removed.error().message);

@@ -460,6 +460,7 @@ TEST_CASE("a tunnel whose datapath dies fails and says how") {
     const auto view = daemon.manager().tunnel(named("full"));
     CHECK(view->state == TunnelState::kFailed);
     CHECK(view->last_error == "its datapath ended: killed by signal 9");
+    CHECK(view->backend == plan::Backend::kUserspace);
     CHECK(world.kernel.dump() == before);
     CHECK(world.disk.clean());
 }
