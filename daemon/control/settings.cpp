@@ -61,7 +61,9 @@ class Reader {
     void table(const toml::value& value, const std::string& name, const std::vector<Key>& keys) {
         if (!value.is_table())
             return problem(value, fmt::format("'{}' is a section: write [{}]", name, name));
-        for (const auto& [key, entry] : value.as_table()) {
+        for (const auto& item : value.as_table()) {
+            const std::string& key = item.first; // clang 14 cannot capture a structured binding
+            const toml::value& entry = item.second;
             const auto known =
                 std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == key; });
             if (known != keys.end())
