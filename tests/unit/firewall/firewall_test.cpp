@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A full tunnel's nftables table in the plan. That the text loads and works is tests/netns/firewall's business.
+// A full tunnel's nftables table in the plan. That the text loads and works is tests/netns/firewall's
+// business.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -58,8 +59,10 @@ TEST_CASE("a full tunnel has a table with its addresses and its mark; a split on
     CHECK(table.transaction.find("ip6 daddr { fd05::2 } fib saddr type != local drop") != std::string::npos);
     CHECK(table.transaction.find("meta mark 0xca6c ct mark set meta mark") != std::string::npos);
 
-    CHECK(derive_desired(profile(replace(kFull, "0.0.0.0/0, ::/0", "10.0.0.0/8")), {}, {}, {})->tables.empty());
-    CHECK(derive_desired(profile(replace(kFull, "[Peer]", "Table = off\n[Peer]")), {}, {}, {})->tables.empty());
+    CHECK(
+        derive_desired(profile(replace(kFull, "0.0.0.0/0, ::/0", "10.0.0.0/8")), {}, {}, {})->tables.empty());
+    CHECK(
+        derive_desired(profile(replace(kFull, "[Peer]", "Table = off\n[Peer]")), {}, {}, {})->tables.empty());
 }
 
 TEST_CASE("without nftables a full tunnel comes up and says what is missing") {
@@ -108,7 +111,8 @@ TEST_CASE("another address replaces the table and can be taken back; no longer f
     const auto before = derive_desired(profile(kFull), {}, policy, snapshot);
     settle(*before, snapshot, policy);
 
-    const auto after = derive_desired(profile(replace(kFull, "10.5.0.2/24", "10.5.0.3/24")), {}, policy, snapshot);
+    const auto after =
+        derive_desired(profile(replace(kFull, "10.5.0.2/24", "10.5.0.3/24")), {}, policy, snapshot);
     const auto change = diff(*after, snapshot);
     const auto replaced = steps_of<ReplaceTable>(*change);
     REQUIRE(replaced.size() == 1);
@@ -117,6 +121,7 @@ TEST_CASE("another address replaces the table and can be taken back; no longer f
         if (std::holds_alternative<ReplaceTable>(step.act))
             CHECK(std::get<ReplaceTable>(step.undo.at(0)).transaction == before->tables.front().transaction);
 
-    const auto split = derive_desired(profile(replace(kFull, "0.0.0.0/0, ::/0", "10.0.0.0/8")), {}, policy, snapshot);
+    const auto split =
+        derive_desired(profile(replace(kFull, "0.0.0.0/0, ::/0", "10.0.0.0/8")), {}, policy, snapshot);
     CHECK(steps_of<RemoveTable>(*diff(*split, snapshot)).size() == 1);
 }
