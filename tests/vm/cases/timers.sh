@@ -56,7 +56,8 @@ a ping -q -c1 -W1 10.9.0.2 >/dev/null
 wait_log 10 'sending a handshake initiation to peer 1' "$before" || fail "no new handshake"
 wait_log 20 'gave up after' 0 || fail "it never gave up"
 tries=$(($(log 'sending a handshake initiation to peer 1') - before))
-[ $tries -ge 15 ] && [ $tries -le 20 ] || fail "$tries handshakes in 90 s"
+# 15 s until the first, then 90 s; never two within 5 s. A session that had to be renewed just then begins earlier.
+[ $tries -ge 15 ] && [ $tries -le $(((15 + 90) / 5 + 1)) ] || fail "$tries handshakes in 15 s and 90 s"
 a nft delete table ip t
 
 step "it works again when the line does"
