@@ -3,6 +3,7 @@
 # families, with a preshared key. The two modules cannot be in one kernel.
 # vm: -t 500
 # pair: ours intree
+# needs: nc iperf3 jq
 # shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 side=$1
