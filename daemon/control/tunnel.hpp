@@ -8,6 +8,9 @@
 //                      (gone)
 //                           |                                        \-> resolving ...
 //                        (gone)
+//
+// Its sources are the parts of that life: tunnel_up, tunnel_upkeep, tunnel_down, tunnel_takeover; tunnel_plan
+// and tunnel_view tell about it; tunnel.cpp has what all of them need.
 #pragma once
 
 #include <functional>
@@ -110,12 +113,20 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void remove(std::function<void(Result<void>)> done);
     void vanish();
     void watch_datapath();
+    void look_after(); // from a state that has a profile: its endpoints are resolved, and filled in when they
+                       // are found
 
     Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
     [[nodiscard]] plan::Policy policy() const;
     Result<Prepared> prepare();
     [[nodiscard]] Result<void> verify(const plan::Desired& desired);
     [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
+    // The same for an applier, which may outlive the tunnel.
+    [[nodiscard]] std::function<bool(const plan::Op&)> keeper();
+    // A transaction of this tunnel; `commit` is asked after the last step.
+    [[nodiscard]] Transaction transaction(plan::Plan plan, bool journalled,
+                                          std::function<Result<void>(Tunnel&)> commit);
+    [[nodiscard]] bool has_link(const plan::Snapshot& snapshot) const; // one that bears our mark
 
     // Calls back into this tunnel if it is still there, and keeps it there for the time of the call.
     template <class F>

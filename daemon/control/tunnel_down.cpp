@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// A tunnel going down: undo that is still owed, then everything that its record says is there.
+#include "common/base/log.hpp"
+#include "daemon/control/tunnel.hpp"
+
+namespace wgd::control {
+
+void Tunnel::down(Reply<void> reply) {
+    if (busy_)
+        return reply(
+            fail(ErrorCode::kBusy, "tunnel '" + name_.str() + "' is " + std::string(to_string(state_))));
+    if (state_ == TunnelState::kResolving) {
+        // Nothing was touched yet.
+        const auto cancelled = std::exchange(up_reply_, nullptr);
+        vanish();
+        if (cancelled)
+            cancelled(
+                fail(ErrorCode::kCancelled, "'" + name_.str() + "' was brought down while it was coming up"));
+        return reply({});
+    }
+    const TunnelState before = state_;
+    endpoints_.reset();
+    clear_leftovers(guarded([before, reply = std::move(reply)](Tunnel& self, Result<void> cleared) {
+        if (!cleared) {
+            self.last_error_ = cleared.error().message;
+            self.enter(self.residue_.empty() ? before : TunnelState::kFailed);
+            // It is up as before; go on looking after it.
+            if (self.state_ == TunnelState::kUp && self.loaded_ && self.loaded_is_applied_) self.look_after();
+            return reply(std::move(cleared));
+        }
+        log::info("{}: down", self.name_.str());
+        self.vanish();
+        reply({});
+    }));
+}
+
+// Takes away everything that is ours: undo that is still owed, then whatever the record says is there.
+void Tunnel::clear_leftovers(std::function<void(Result<void>)> done) {
+    if (residue_ops_.empty()) return remove(std::move(done));
+    busy_ = true;
+    applier_.undo(name_, residue_ops_, keeper(),
+                  guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
+                      self.busy_ = false;
+                      self.residue_ = std::move(outcome.residue);
+                      self.residue_ops_ = std::move(outcome.residue_ops);
+                      if (outcome.error) return done(fail(std::move(*outcome.error)));
+                      self.remove(done);
+                  }));
+}
+
+void Tunnel::remove(std::function<void(Result<void>)> done) {
+    if (!has_record_) return done({});
+    // From here on recovery finishes the removal instead of undoing it.
+    const Record before = record_;
+    record_.intent = Record::Intent::kDown;
+    auto snapshot = look({});
+    auto saved = snapshot ? ports_.journal.save_record(name_, to_json(record_)) : Result<void>{};
+    if (!snapshot || !saved) {
+        record_ = before;
+        if (saved) return done(fail(std::move(snapshot).error()));
+        (void)ports_.journal.save_record(name_, to_json(record_));
+        return done(std::move(saved));
+    }
+    auto steps = plan::diff(plan::derive_absent(name_, policy()), *snapshot);
+    if (!steps) return done(fail(std::move(steps).error()));
+
+    ports_.monitor.unwatch_datapath(name_.str());
+    busy_ = true;
+    if (state_ == TunnelState::kUp) enter(TunnelState::kRemoving);
+    // What is to be absent is derived anew at the end: others may have come to need a sysctl.
+    Transaction removal = transaction(std::move(*steps), false, [](Tunnel& self) {
+        return self.verify(plan::derive_absent(self.name_, self.policy()));
+    });
+    removal.skip = keeper();
+    applier_.run(std::move(removal), guarded([before, done = std::move(done)](Tunnel& self, Outcome outcome) {
+                     self.busy_ = false;
+                     self.lost_while_busy_.clear(); // that was us
+                     if (outcome.error) {
+                         self.residue_ = std::move(outcome.residue);
+                         if (self.residue_.empty()) {
+                             self.record_ = before;
+                             (void)self.ports_.journal.save_record(self.name_, to_json(self.record_));
+                             self.watch_datapath();
+                         }
+                         return done(fail(std::move(*outcome.error)));
+                     }
+                     self.residue_.clear();
+                     self.has_record_ = false;
+                     // What a tunnel that failed was carried by is still worth telling.
+                     Record nothing;
+                     nothing.backend = self.record_.backend;
+                     nothing.backend_reason = self.record_.backend_reason;
+                     self.record_ = std::move(nothing);
+                     // Left behind, the record of a removal is worked off again at the next start: harmless.
+                     if (auto removed = self.ports_.journal.remove_record(self.name_); !removed)
+                         log::warning("{}: {}", self.name_.str(), removed.error().message);
+                     done({});
+                 }));
+}
+
+} // namespace wgd::control

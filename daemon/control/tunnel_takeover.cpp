@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// A tunnel that was there before the daemon: taken over, or finished as its record says it was begun.
+#include "common/base/log.hpp"
+#include "daemon/control/tunnel.hpp"
+
+namespace wgd::control {
+
+void Tunnel::recover(Record record, std::optional<LoadedProfile> loaded, std::function<void()> done) {
+    record_ = std::move(record);
+    has_record_ = true;
+    loaded_ = std::move(loaded);
+    loaded_is_applied_ = loaded_ && loaded_->digest == record_.profile_digest;
+
+    const auto snapshot = look({});
+    if (!snapshot) {
+        last_error_ = snapshot.error().message;
+        enter(TunnelState::kFailed);
+        return done();
+    }
+    if (!has_link(*snapshot) || record_.intent == Record::Intent::kDown) {
+        if (record_.intent != Record::Intent::kDown)
+            log::notice("{}: the link is gone; what it left behind is removed", name_.str());
+        return clear_leftovers(guarded([done = std::move(done)](Tunnel& self, Result<void> cleared) {
+            if (cleared) {
+                self.vanish();
+            } else {
+                self.last_error_ = cleared.error().message;
+                log::error("{}: {}", self.name_.str(), self.last_error_);
+                self.enter(TunnelState::kFailed);
+            }
+            done();
+        }));
+    }
+
+    if (!loaded_is_applied_)
+        log::notice("{}: taken over as it is; its profile {} since it came up", name_.str(),
+                    loaded_ ? "has changed" : "has become unusable");
+    else
+        log::info("{}: taken over", name_.str());
+    watch_datapath();
+    const bool unfinished = record_.intent == Record::Intent::kReconcile;
+    record_.intent = Record::Intent::kUp;
+    enter(TunnelState::kUp);
+    if (loaded_is_applied_) look_after();
+    // Whatever was half done is seen as a difference and finished by reconcile(), or was never begun.
+    if (unfinished && !busy_) {
+        if (auto saved = ports_.journal.save_record(name_, to_json(record_)); !saved)
+            log::warning("{}: {}", name_.str(), saved.error().message);
+    }
+    done();
+}
+
+void Tunnel::recover_failed(Outcome outcome) {
+    residue_ = std::move(outcome.residue);
+    residue_ops_ = std::move(outcome.residue_ops);
+    last_error_ = outcome.error ? outcome.error->message : "";
+    enter(TunnelState::kFailed);
+}
+
+} // namespace wgd::control

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// A tunnel coming up: what is left of an earlier life goes, names are resolved, then one transaction.
+#include "common/base/log.hpp"
+#include "daemon/control/tunnel.hpp"
+
+namespace wgd::control {
+
+void Tunnel::up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> reply) {
+    loaded_ = std::move(loaded);
+    up_reply_ = std::move(reply);
+    last_error_.clear();
+    clear_leftovers(guarded([choice = std::move(choice)](Tunnel& self, Result<void> cleared) {
+        if (!cleared) return self.fail_up(std::move(cleared).error());
+        self.record_ = Record{};
+        self.record_.backend = choice.backend;
+        self.record_.backend_reason = choice.reason;
+        self.enter(TunnelState::kResolving);
+        self.resolve_and_apply();
+    }));
+}
+
+void Tunnel::resolve_and_apply() {
+    endpoints_ = std::make_unique<EndpointWatch>(ports_.resolver, ports_.timers, settings_);
+    endpoints_->start(loaded_->profile, guarded([](Tunnel& self) { self.apply_up(); }));
+}
+
+void Tunnel::apply_up() {
+    busy_ = true;
+    enter(TunnelState::kApplying);
+    auto prepared = prepare();
+    if (!prepared) {
+        busy_ = false;
+        return fail_up(std::move(prepared).error());
+    }
+    pending_ = prepared->record;
+    plan_warnings_ = prepared->plan.warnings;
+
+    Transaction up = transaction(std::move(prepared->plan), true,
+                                 [desired = std::move(prepared->desired)](Tunnel& self) -> Result<void> {
+                                     WGD_TRY(self.verify(desired));
+                                     auto saved =
+                                         self.ports_.journal.save_record(self.name_, to_json(*self.pending_));
+                                     // A write that failed half-way must not look like success to a recovery
+                                     // in the middle of the undoing.
+                                     if (!saved) (void)self.ports_.journal.remove_record(self.name_);
+                                     return saved;
+                                 });
+    up.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
+    applier_.run(std::move(up), guarded([](Tunnel& self, Outcome outcome) {
+                     self.busy_ = false;
+                     if (!outcome.error) return self.came_up();
+                     self.pending_.reset();
+                     self.residue_ = std::move(outcome.residue);
+                     self.residue_ops_ = std::move(outcome.residue_ops);
+                     self.fail_up(std::move(*outcome.error));
+                 }));
+}
+
+void Tunnel::fail_up(Error error) {
+    const auto reply = std::exchange(up_reply_, nullptr);
+    endpoints_.reset();
+    lost_while_busy_.clear();
+    last_error_ = error.message;
+    if (residue_ops_.empty() && !has_record_)
+        vanish(); // nothing is left of it
+    else
+        enter(TunnelState::kFailed);
+    if (reply) reply(fail(std::move(error)));
+}
+
+void Tunnel::came_up() {
+    record_ = std::move(*pending_);
+    pending_.reset();
+    has_record_ = true;
+    loaded_is_applied_ = true;
+    watch_datapath();
+    endpoints_->keep_trying(guarded([](Tunnel& self) { self.reconcile(); }));
+    enter(TunnelState::kUp);
+    log::info("{}: up ({}: {})", name_.str(), plan::to_string(record_.backend), record_.backend_reason);
+    if (const auto reply = std::exchange(up_reply_, nullptr)) reply(view());
+    if (!lost_while_busy_.empty())
+        return lost(std::exchange(lost_while_busy_, {}), std::exchange(lost_datapath_, false));
+    reconcile(); // names that answered while the steps were taken
+}
+
+} // namespace wgd::control
