@@ -83,6 +83,9 @@ build_release() { # TESTS (--tests or nothing)
     fi
     if command -v ccache >/dev/null; then
         export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+        options+=(-DWGD_PRECOMPILE=OFF)
+    else
+        options+=(-DWGD_PRECOMPILE=ON)
     fi
     step "Configuring build/release"
     (cd "$ROOT" && cmake --preset release --log-level=WARNING "${options[@]}") ||
