@@ -18,6 +18,13 @@ using Manager = std::unique_ptr<IMB_MGR, ManagerDeleter>;
 
 constexpr std::size_t kBurst = 64; // IMB_MAX_BURST_SIZE is 128; the packet path takes up to 64 at a time
 
+// In constant time; libsodium's comparison goes byte by byte through volatile memory, 3 % of all time spent.
+bool tags_equal(const std::uint8_t* a, const std::uint8_t* b) {
+    static_assert(kAeadTagSize == 16);
+    return ((load_le<std::uint64_t>(a) ^ load_le<std::uint64_t>(b)) |
+            (load_le<std::uint64_t>(a + 8) ^ load_le<std::uint64_t>(b + 8))) == 0;
+}
+
 class IpsecMbAead final : public Aead {
   public:
     explicit IpsecMbAead(Manager manager)
@@ -38,8 +45,7 @@ class IpsecMbAead final : public Aead {
             submit(key, burst, IMB_DIR_DECRYPT);
             for (std::size_t i = 0; i < burst.size(); ++i)
                 burst[i].authentic =
-                    burst[i].authentic &&
-                    sodium_memcmp(tags_[i], burst[i].in + burst[i].length, kAeadTagSize) == 0;
+                    burst[i].authentic && tags_equal(tags_[i], burst[i].in + burst[i].length);
             packets = packets.subspan(burst.size());
         }
     }

@@ -4,11 +4,14 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <grp.h>
 #include <initializer_list>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <memory>
+#include <optional>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -18,7 +21,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <tuple>
 #include <unistd.h>
+
+#include "common/base/fd.hpp"
 
 namespace wgd::io::cage {
 
@@ -33,8 +39,41 @@ std::string why(const char* what) {
 
 // --- file system and identity ---
 
-// A mount namespace whose root is an empty, read-only tmpfs that nobody else sees.
-bool empty_root() {
+// Like fgetpwent(3) for one name. The package's sysusers file makes a local user; asking the name service
+// would load half a dozen libraries, which takes longer than all the rest of the start.
+std::optional<std::pair<uid_t, gid_t>> local_user(const char* name) {
+    std::FILE* const file = std::fopen("/etc/passwd", "re");
+    if (file == nullptr) return std::nullopt;
+    std::optional<std::pair<uid_t, gid_t>> found;
+    while (const passwd* user = ::fgetpwent(file))
+        if (std::strcmp(user->pw_name, name) == 0) {
+            found = {user->pw_uid, user->pw_gid};
+            break;
+        }
+    std::fclose(file);
+    return found;
+}
+
+// An empty, read-only tmpfs that is mounted nowhere, as our root: no path leads out of it and none into it.
+// Its descriptor stays open for the rest of our life, since closing it would take the mount apart, which
+// waits for an RCU grace period of some milliseconds. Linux 5.2.
+bool detached_root() {
+    Fd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+    if (!context || ::fsconfig(context.get(), FSCONFIG_SET_STRING, "size", "4k", 0) < 0 ||
+        ::fsconfig(context.get(), FSCONFIG_SET_STRING, "nr_inodes", "1", 0) < 0 ||
+        ::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "0555", 0) < 0 ||
+        ::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0) < 0 ||
+        ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+        return false;
+    Fd root(::fsmount(context.get(), FSMOUNT_CLOEXEC,
+                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    if (!root || ::fchdir(root.get()) < 0 || ::chroot(".") < 0) return false;
+    (void)root.release();
+    return true;
+}
+
+// On older kernels: a mount namespace whose root is such a tmpfs.
+bool namespace_root() {
     if (::unshare(CLONE_NEWNS) < 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
         ::mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1,mode=0555") <
             0 ||
@@ -184,11 +223,9 @@ Result<std::vector<std::string>> enter() {
     std::vector<std::string> missing;
     uid_t uid = kNobody;
     gid_t gid = kNobody;
-    if (const passwd* user = ::getpwnam(kUser)) { // before the files are gone
-        uid = user->pw_uid;
-        gid = user->pw_gid;
-    }
-    if (!empty_root()) missing.push_back(why("no empty root directory"));
+    if (const auto user = local_user(kUser)) // before the files are gone
+        std::tie(uid, gid) = *user;
+    if (!detached_root() && !namespace_root()) missing.push_back(why("no empty root directory"));
     const CapabilitySet none({});
     bound_capabilities(none);
     if (::getuid() == 0 && !change_user(uid, gid)) missing.push_back(why("cannot become another user"));

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 #include "common/base/bytes.hpp"
 #include "datapath/io/event.hpp"
@@ -28,15 +29,18 @@ class HandshakeQueue {
     };
 
     explicit HandshakeQueue(const Event& ready)
-        : entries_(std::make_unique<Entry[]>(kCapacity))
+        : entries_(std::allocator<Entry>().allocate(kCapacity))
         , ready_(&ready) {}
+    HandshakeQueue(const HandshakeQueue&) = delete;
+    HandshakeQueue& operator=(const HandshakeQueue&) = delete;
+    ~HandshakeQueue() { std::allocator<Entry>().deallocate(entries_, kCapacity); }
 
     // Producer. False if it was dropped.
     bool push(ByteView datagram, const wg::Path& from) {
         const std::size_t tail = tail_.load(std::memory_order_relaxed);
         if (datagram.size() > kMaxDatagram || tail - head_.load(std::memory_order_acquire) == kCapacity)
             return false;
-        Entry& entry = entries_[tail % kCapacity];
+        Entry& entry = *std::construct_at(&entries_[tail % kCapacity]);
         entry.from = from;
         entry.size = static_cast<std::uint32_t>(datagram.size());
         std::memcpy(entry.bytes.data(), datagram.data(), datagram.size());
@@ -61,7 +65,9 @@ class HandshakeQueue {
     }
 
   private:
-    std::unique_ptr<Entry[]> entries_;
+    // Constructed when first used: a quarter of a megabyte that most tunnels never touch.
+    static_assert(std::is_trivially_destructible_v<Entry>);
+    Entry* entries_;
     const Event* ready_;
     alignas(64) std::atomic<std::size_t> head_{0};
     alignas(64) std::atomic<std::size_t> tail_{0};

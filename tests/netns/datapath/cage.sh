@@ -45,7 +45,7 @@ for task in /proc/"$WORKER"/task/*; do
   [ "$(awk '/^Groups/ { print NF }' "$task/status")" = 1 ] || fail "thread $thread has groups"
 done
 [ -z "$(ls -A "/proc/$WORKER/root/")" ] || fail "its root is not empty: $(ls "/proc/$WORKER/root/")"
-[ "$(awk '{ print $4 }' "/proc/$WORKER/mountinfo" | wc -l)" = 1 ] || fail "it sees mounts"
+[ "$(wc -l <"/proc/$WORKER/mountinfo")" -le 1 ] || fail "it sees mounts" # its root alone, if that
 [ "$(field "$KEEPER" Seccomp)" = 2 ] || fail "the keeper has no filter"
 [ "$(field "$KEEPER" CapEff)" = 0000000000001400 ] || fail "the keeper has capabilities $(field "$KEEPER" CapEff)"
 [ "$(awk '/Max core file size/ { print $5 }' "/proc/$WORKER/limits")" = 0 ] || fail "it could dump core"
