@@ -2,6 +2,7 @@
 // wgd-datapath: a WireGuard device in a process. `wgd-datapath wg0` behaves as `wireguard-go wg0`: it returns
 // when the interface and its configuration socket exist, and lives on in the background until one of them is
 // removed.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include "common/base/log.hpp"
@@ -42,6 +44,7 @@ Environment:
   WG_TUN_FD=N                use this descriptor of a TUN interface instead of making one
   WG_UAPI_FD=N               use this listening socket instead of /var/run/wireguard/INTERFACE-NAME.sock
   WGD_AEAD=NAME              ipsec-mb, openssl or sodium instead of the fastest (for tests)
+  WGD_QUEUES=N               threads in each direction, instead of one for every core (for tests)
   WGD_OFFLOADS_OFF=LIST      tso, uso, gso, gro or all: do without (for tests)
 )";
 
@@ -83,14 +86,19 @@ bool set_log_level(std::string_view word) {
     return true;
 }
 
+struct Cipher {
+    io::AeadFactory for_data_threads;
+    std::unique_ptr<crypto::Aead> for_control;
+};
+
 #ifdef WGD_NULL_CIPHER
-Result<io::AeadFactory> choose_cipher() {
+Result<Cipher> choose_cipher() {
     log::warning("BENCHMARK BUILD: NOTHING IS ENCRYPTED");
-    return io::AeadFactory([] { return bench::make_null_aead(); });
+    return Cipher{[] { return bench::make_null_aead(); }, bench::make_null_aead()};
 }
 #else
 // Trying out every back end touches megabytes of library code that only one of them will need again, so it is
-// done in a child that goes away with them. Its exit status is the answer.
+// done in a child that goes away with them, and only where it is not obvious. Its exit status is the answer.
 std::optional<crypto::AeadBackend> choose_in_child() {
     constexpr int kFirst = 1; // exit status of the back end number 0
     const pid_t child = ::fork();
@@ -106,17 +114,20 @@ std::optional<crypto::AeadBackend> choose_in_child() {
     return static_cast<crypto::AeadBackend>(WEXITSTATUS(status) - kFirst);
 }
 
-Result<io::AeadFactory> choose_cipher() {
+Result<Cipher> choose_cipher() {
     const auto named = environment("WGD_AEAD");
     std::optional<crypto::AeadBackend> backend;
-    if (!named) backend = choose_in_child();
+    if (!named) backend = crypto::obvious_aead_backend();
+    if (!named && !backend) backend = choose_in_child();
     if (!backend) { // somebody said which; or the child could not tell, and the reason is wanted
         const Result<crypto::AeadBackend> here = crypto::choose_aead_backend(named);
         WGD_TRY(here);
         backend = *here;
     }
     log::info("cipher: {}", crypto::to_string(*backend));
-    return io::AeadFactory([chosen = *backend] { return crypto::make_aead(chosen); });
+    // The control thread seals a keepalive now and then, one at a time: the one without tables of its own.
+    return Cipher{[chosen = *backend] { return crypto::make_aead(chosen); },
+                  crypto::make_aead(crypto::AeadBackend::kSodium)};
 }
 #endif
 
@@ -142,6 +153,22 @@ Result<Fd> open_signals() {
     return fd;
 }
 
+// One queue, and a thread in each direction, for every core. On two cores one of each is fastest: the other
+// direction is the second core's work (docs/performance.md).
+Result<unsigned> choose_queues() {
+    constexpr unsigned kMost = 16;
+    if (const auto text = environment("WGD_QUEUES")) {
+        unsigned queues = 0;
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), queues);
+        if (error != std::errc{} || end != text->data() + text->size() || queues < 1 || queues > kMost)
+            return fail(ErrorCode::kInvalidArgument, "WGD_QUEUES=" + std::string(*text) +
+                                                         " is no number from 1 to " + std::to_string(kMost));
+        return queues;
+    }
+    const unsigned cores = std::thread::hardware_concurrency(); // of those we may run on
+    return cores <= 2 ? 1U : std::min(cores, kMost);
+}
+
 // What exists before the caller gets its prompt back.
 struct Outside {
     io::Tun tun;
@@ -157,8 +184,11 @@ Result<Outside> prepare(const Arguments& arguments) {
     const Result<std::optional<int>> uapi_fd = descriptor_from("WG_UAPI_FD");
     WGD_TRY(uapi_fd);
 
-    Result<io::Tun> tun =
-        *tun_fd ? io::Tun::adopt(Fd(**tun_fd), *offloads) : io::Tun::open(arguments.interface, 1, *offloads);
+    const Result<unsigned> queues = choose_queues();
+    WGD_TRY(queues);
+
+    Result<io::Tun> tun = *tun_fd ? io::Tun::adopt(Fd(**tun_fd), *offloads)
+                                  : io::Tun::open(arguments.interface, *queues, *offloads);
     WGD_TRY(tun);
     Result<io::UapiSocket> uapi =
         *uapi_fd ? io::UapiSocket::adopt(Fd(**uapi_fd))
@@ -173,7 +203,7 @@ Result<io::ControlLoop::End> serve(Outside& outside, Fd channel, const std::func
         log::warning("{}", missing);
     Result<Fd> signals = open_signals();
     WGD_TRY(signals);
-    Result<io::AeadFactory> cipher = choose_cipher();
+    Result<Cipher> cipher = choose_cipher();
     WGD_TRY(cipher);
     Result<io::LinkWatch> link = io::LinkWatch::open(outside.tun.index(), outside.tun.name());
     WGD_TRY(link);
@@ -181,7 +211,8 @@ Result<io::ControlLoop::End> serve(Outside& outside, Fd channel, const std::func
     const int parent = channel.get();
     auto loop = io::ControlLoop::make(
         {std::move(outside.tun), std::move(outside.uapi), std::move(*link), std::move(*signals),
-         std::make_unique<io::KeptSocketSource>(std::move(channel)), std::move(*cipher), outside.offloads});
+         std::make_unique<io::KeptSocketSource>(std::move(channel)), std::move(cipher->for_data_threads),
+         std::move(cipher->for_control), outside.offloads});
     WGD_TRY(loop);
     (*loop)->watch_parent(parent);
 

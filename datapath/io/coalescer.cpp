@@ -97,6 +97,7 @@ void Coalescer::add(std::uint8_t* packet, std::size_t size) {
     group.count = 1;
     group.size = static_cast<std::uint32_t>(size);
     group.header = header;
+    group.flow = bucket;
     if (kind == Kind::kJoinable) {
         group.open = true;
         group.segment_payload = static_cast<std::uint32_t>(size - header.size());

@@ -33,12 +33,12 @@ class Coalescer {
     // The packet must stay in place until flush(). Precondition: not full().
     void add(std::uint8_t* packet, std::size_t size);
 
-    // Calls write(span<const iovec>) for each packet or super-packet: iovec 0 is the vnet header. Then
-    // forgets them.
+    // Calls write(span<const iovec>, flow) for each packet or super-packet: iovec 0 is the vnet header,
+    // `flow` a number that is the same for all of a flow. Then forgets them.
     template <class Write>
     void flush(Write&& write) {
         for (Group& group : groups_)
-            write(finish(group));
+            write(finish(group), group.flow);
         clear();
     }
 
@@ -63,6 +63,7 @@ class Coalescer {
         std::uint32_t last;
         std::uint32_t count = 1;
         std::uint32_t size; // of the super-packet
+        std::size_t flow = 0;
         InnerHeader header;
         std::uint32_t segment_payload = 0; // of all but the last
         std::uint32_t next_sequence = 0;   // TCP

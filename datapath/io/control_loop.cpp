@@ -82,16 +82,14 @@ ControlLoop::~ControlLoop() {
 }
 
 Result<void> ControlLoop::build() {
-    aead_ = parts_.make_aead();
-    if (!aead_) return fail(ErrorCode::kUnsupported, "the cipher back end cannot be started");
     Result<std::unique_ptr<UdpPair>> udp = UdpPair::make(parts_.offloads);
     WGD_TRY(udp);
     udp_ = std::move(*udp);
     sender_ = std::make_unique<Sender>(*udp_);
     engine_ = std::make_unique<wg::Engine>(
-        wg::EngineEnvironment{&system_random(), aead_.get(), [this] { attention_.ring(); }});
+        wg::EngineEnvironment{&system_random(), parts_.control_aead.get(), [this] { attention_.ring(); }});
     engine_->set_mtu(parts_.tun.mtu());
-    data_thread_ = std::make_unique<wg::DataThread>(engine_->data_path().attach(*aead_));
+    data_thread_ = std::make_unique<wg::DataThread>(engine_->data_path().attach(*parts_.control_aead));
 
     Result<UapiServer> server = UapiServer::make(
         parts_.uapi.fd(), {[this] { return get_device(); },
@@ -99,21 +97,24 @@ Result<void> ControlLoop::build() {
     WGD_TRY(server);
     server_.emplace(std::move(*server));
 
-    for (std::size_t queue = 0; queue < parts_.tun.queues(); ++queue) {
-        std::unique_ptr<crypto::Aead> aead = parts_.make_aead();
-        if (!aead) return fail(ErrorCode::kUnsupported, "the cipher back end cannot be started");
-        auto transmitter =
-            Transmitter::make(parts_.tun, queue, *udp_, engine_->data_path(), std::move(aead), shared_);
-        WGD_TRY(transmitter);
-        transmitters_.push_back(std::move(*transmitter));
+    const std::size_t queues = parts_.tun.queues();
+    Result<std::unique_ptr<Crew>> transmit_crew = Crew::make(queues, queues);
+    WGD_TRY(transmit_crew);
+    transmit_crew_ = std::move(*transmit_crew);
+    Result<std::unique_ptr<Crew>> receive_crew = Crew::make(queues, Receiver::kLanes);
+    WGD_TRY(receive_crew);
+    receive_crew_ = std::move(*receive_crew);
+    for (std::size_t number = 0; number < queues; ++number) {
+        std::unique_ptr<crypto::Aead> sealing = parts_.make_aead(), opening = parts_.make_aead();
+        if (!sealing || !opening)
+            return fail(ErrorCode::kUnsupported, "the cipher back end cannot be started");
+        transmitters_.push_back(std::make_unique<Transmitter>(
+            parts_.tun, *transmit_crew_, number, *udp_, engine_->data_path(), std::move(sealing), shared_));
+        handshakes_.push_back(std::make_unique<HandshakeQueue>(handshakes_ready_));
+        receivers_.push_back(std::make_unique<Receiver>(parts_.tun, *receive_crew_, number, *udp_,
+                                                        engine_->data_path(), std::move(opening),
+                                                        *handshakes_.back(), shared_));
     }
-    handshakes_.push_back(std::make_unique<HandshakeQueue>(handshakes_ready_));
-    std::unique_ptr<crypto::Aead> aead = parts_.make_aead();
-    if (!aead) return fail(ErrorCode::kUnsupported, "the cipher back end cannot be started");
-    auto receiver = Receiver::make(parts_.tun, 0, *udp_, engine_->data_path(), std::move(aead),
-                                   *handshakes_.back(), shared_);
-    WGD_TRY(receiver);
-    receivers_.push_back(std::move(*receiver));
 
     WGD_TRY(watch(epoll_.get(), parts_.signals.get(), Source::kSignals));
     WGD_TRY(watch(epoll_.get(), server_->fd(), Source::kUapi));
@@ -140,10 +141,8 @@ void ControlLoop::start_threads() {
 
 void ControlLoop::stop_threads() {
     shared_.stop.store(true);
-    for (auto& transmitter : transmitters_)
-        transmitter->wake();
-    for (auto& receiver : receivers_)
-        receiver->wake();
+    if (transmit_crew_) transmit_crew_->wake();
+    if (receive_crew_) receive_crew_->wake();
     for (std::thread& thread : threads_)
         thread.join();
     threads_.clear();
@@ -295,8 +294,7 @@ int ControlLoop::set_device(DeviceDelta delta) {
             (void)udp_->replace(std::move(sockets)); // dup2 onto a descriptor that is open does not fail
             if (!engine_->is_up())                   // could not bind when the interface came up
                 engine_->set_up(true, read_clocks(), outbox_);
-            for (auto& receiver : receivers_)
-                receiver->wake();
+            receive_crew_->wake();
         }
         engine_->note_listen_port(port_);
     }
@@ -331,8 +329,7 @@ void ControlLoop::set_up(bool up) {
         bound_ = false;
         (void)udp_->replace({});
     }
-    for (auto& receiver : receivers_)
-        receiver->wake();
+    receive_crew_->wake();
 }
 
 void ControlLoop::link_changed() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ControlLoop: the thread that decides. It owns the engine, answers the configuration socket, does the
 // handshakes and the timers, and follows the interface. The packets are moved by a Transmitter and a Receiver
-// on threads of their own, which it starts and stops.
+// on threads of their own, which it starts and stops: as many of each as the TUN has queues.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@
 #include "common/base/fd.hpp"
 #include "common/base/result.hpp"
 #include "datapath/crypto/aead.hpp"
+#include "datapath/io/crew.hpp"
 #include "datapath/io/handshake_queue.hpp"
 #include "datapath/io/link_watch.hpp"
 #include "datapath/io/receiver.hpp"
@@ -34,7 +35,8 @@ class ControlLoop {
         LinkWatch link;
         Fd signals; // signalfd(2) of the signals that end the program
         std::unique_ptr<SocketSource> sockets;
-        AeadFactory make_aead; // one per thread
+        AeadFactory make_aead; // one per data thread
+        std::unique_ptr<crypto::Aead> control_aead;
         Offloads offloads;
     };
     enum class End { kSignal, kSocketRemoved, kLinkDeleted, kParentGone };
@@ -73,7 +75,6 @@ class ControlLoop {
     int parent_fd_ = -1;
     SharedState shared_;
     std::unique_ptr<UdpPair> udp_;
-    std::unique_ptr<crypto::Aead> aead_; // this thread's
     std::unique_ptr<wg::Engine> engine_;
     std::unique_ptr<wg::DataThread> data_thread_; // this thread's, for forget_source()
     std::unique_ptr<Sender> sender_;
@@ -89,6 +90,7 @@ class ControlLoop {
     std::optional<Instant> forget_sources_at_; // routes changed; let the burst of changes end first
 
     std::vector<std::unique_ptr<HandshakeQueue>> handshakes_;
+    std::unique_ptr<Crew> transmit_crew_, receive_crew_;
     std::vector<std::unique_ptr<Transmitter>> transmitters_;
     std::vector<std::unique_ptr<Receiver>> receivers_;
     std::vector<std::thread> threads_;

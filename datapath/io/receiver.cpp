@@ -3,36 +3,26 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <poll.h>
 #include <unistd.h>
 
 namespace wgd::io {
 
-Result<std::unique_ptr<Receiver>> Receiver::make(const Tun& tun, std::size_t queue, UdpPair& sockets,
-                                                 wg::DataPath& data_path, std::unique_ptr<crypto::Aead> aead,
-                                                 HandshakeQueue& handshakes, SharedState& shared) {
-    Result<Event> wake = Event::make();
-    WGD_TRY(wake);
-    return std::unique_ptr<Receiver>(new Receiver(tun.fd(queue), tun, sockets, data_path, std::move(aead),
-                                                  handshakes, shared, std::move(*wake)));
-}
-
-Receiver::Receiver(int tun_fd, const Tun& tun, UdpPair& sockets, wg::DataPath& data_path,
-                   std::unique_ptr<crypto::Aead> aead, HandshakeQueue& handshakes, SharedState& shared,
-                   Event wake)
-    : tun_fd_(tun_fd)
-    , vnet_header_(tun.has_vnet_header())
+Receiver::Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
+                   std::unique_ptr<crypto::Aead> aead, HandshakeQueue& handshakes, SharedState& shared)
+    : tun_(&tun)
+    , crew_(&crew)
+    , number_(number)
     , sockets_(&sockets)
     , handshakes_(&handshakes)
     , shared_(&shared)
-    , wake_(std::move(wake))
     , aead_(std::move(aead))
     , thread_(data_path.attach(*aead_))
     , coalescer_(kPackets, {tun.offloads().tun_tso, tun.offloads().tun_uso})
-    , buffers_(kMessages * kMessageSize) {
+    , buffers_(std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kMessageSize)) {
+    if (number == 0) sources_ = {{sockets.v4(), POLLIN, 0}, {sockets.v6(), POLLIN, 0}};
     packets_.reserve(kPackets);
     for (std::size_t i = 0; i < kMessages; ++i) {
-        vectors_[i] = {buffers_.data() + i * kMessageSize, kMessageSize};
+        vectors_[i] = {buffers_.get() + i * kMessageSize, kMessageSize};
         messages_[i].msg_hdr.msg_iov = &vectors_[i];
         messages_[i].msg_hdr.msg_iovlen = 1;
         messages_[i].msg_hdr.msg_name = &names_[i];
@@ -41,26 +31,22 @@ Receiver::Receiver(int tun_fd, const Tun& tun, UdpPair& sockets, wg::DataPath& d
 }
 
 void Receiver::run() {
-    thread_.online();
-    while (!shared_->stop.load(std::memory_order_relaxed)) {
-        const std::size_t found = receive(sockets_->v4()) + receive(sockets_->v6());
-        if (found > 1) { // more may well have come meanwhile
-            thread_.quiescent();
-            continue;
-        }
-        thread_.offline();
-        if (!wait()) break;
-        thread_.online();
-    }
-    thread_.offline();
+    static constexpr std::size_t kBoth[] = {kLaneV4, kLaneV6};
+    crew_->run(number_, std::span(kBoth).first(number_ == 0 ? 2 : 0), *this, thread_, *shared_);
 }
 
-bool Receiver::wait() {
-    pollfd fds[3] = {{sockets_->v4(), POLLIN, 0}, {sockets_->v6(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
-    while (::poll(fds, 3, -1) < 0 && errno == EINTR) {
-    }
-    if ((fds[2].revents & POLLIN) != 0) wake_.clear();
-    return !shared_->stop.load(std::memory_order_relaxed);
+Found Receiver::batch(std::size_t lane) {
+    Lane::Pass pass(crew_->lane(lane));
+    const std::size_t messages = receive(lane == kLaneV4 ? sockets_->v4() : sockets_->v6());
+    pass.done_reading();
+    if (messages == 0) return Found::kNothing;
+    if (messages == kMessages) crew_->call_to(lane, number_);
+    cut(messages);
+    thread_.open(packets_, read_clocks());
+    pass.begin_writing();
+    deliver();
+    if (messages == kMessages) return Found::kFull;
+    return packets_.size() > 1 ? Found::kSome : Found::kOne;
 }
 
 std::size_t Receiver::receive(int socket) {
@@ -69,12 +55,14 @@ std::size_t Receiver::receive(int socket) {
         message.msg_hdr.msg_controllen = kReceiveControlSize;
         message.msg_hdr.msg_flags = 0;
     }
+    // An error is "nothing there", or an ICMP error of an earlier datagram: either way nothing to do.
     const int got = ::recvmmsg(socket, messages_.data(), kMessages, MSG_DONTWAIT, nullptr);
-    if (got <= 0)
-        return 0; // nothing there, or an ICMP error of an earlier datagram: either way nothing to do
+    return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
 
+void Receiver::cut(std::size_t messages) {
     packets_.clear();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
+    for (std::size_t i = 0; i < messages; ++i) {
         const mmsghdr& message = messages_[i];
         if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0 || !decode_received(message.msg_hdr, heads_[i]))
             continue;
@@ -83,16 +71,13 @@ std::size_t Receiver::receive(int socket) {
         std::size_t count = 0;
         for (std::uint32_t at = 0; at < total && count < kMaxSegments; at += step, ++count) {
             wg::InPacket packet;
-            packet.data = buffers_.data() + i * kMessageSize + at;
+            packet.data = buffers_.get() + i * kMessageSize + at;
             packet.size = std::min(step, total - at);
             packet.tos = heads_[i].tos;
             packet.from = &heads_[i].path;
             packets_.push_back(packet);
         }
     }
-    thread_.open(packets_, read_clocks());
-    deliver();
-    return packets_.size();
 }
 
 void Receiver::deliver() {
@@ -102,10 +87,10 @@ void Receiver::deliver() {
         else if (packet.outcome == wg::Outcome::kHandshake)
             (void)handshakes_->push({packet.data, packet.size}, *packet.from);
     }
-    coalescer_.flush([&](std::span<const iovec> vectors) {
-        if (!vnet_header_) vectors = vectors.subspan(1);
+    coalescer_.flush([&](std::span<const iovec> vectors, std::size_t flow) {
+        if (!tun_->has_vnet_header()) vectors = vectors.subspan(1);
         // A full or absent TUN drops the packet, as a network does: EIO while the interface is down.
-        (void)!::writev(tun_fd_, vectors.data(), static_cast<int>(vectors.size()));
+        (void)!::writev(tun_->fd(flow % tun_->queues()), vectors.data(), static_cast<int>(vectors.size()));
     });
 }
 

@@ -2,8 +2,9 @@
 // Receiver: one thread's way from the network to the TUN, run to completion:
 //   recvmmsg of UDP_GRO buffers -> open bursts in place -> join what follows each other in a flow -> one
 //   writev each.
-// Handshake messages go to the control thread's queue. One thread reads both sockets, so packets of a flow
-// stay in order.
+// Handshake messages go to the control thread's queue. With several receivers the batches of a socket are
+// opened side by side and written in the order they came (crew.hpp); a flow is always written to the same
+// TUN queue, which is also where the kernel then puts its answers.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "datapath/crypto/aead.hpp"
 #include "datapath/io/coalescer.hpp"
+#include "datapath/io/crew.hpp"
 #include "datapath/io/data_thread.hpp"
 #include "datapath/io/handshake_queue.hpp"
 #include "datapath/io/tun.hpp"
@@ -21,13 +23,20 @@ namespace wgd::io {
 
 class Receiver {
   public:
-    // Everything referred to must outlive it.
-    static Result<std::unique_ptr<Receiver>> make(const Tun& tun, std::size_t queue, UdpPair& sockets,
-                                                  wg::DataPath& data_path, std::unique_ptr<crypto::Aead> aead,
-                                                  HandshakeQueue& handshakes, SharedState& shared);
+    // The crew's lanes: one for each of the two sockets.
+    static constexpr std::size_t kLaneV4 = 0, kLaneV6 = 1, kLanes = 2;
 
-    void run();                   // the thread
-    void wake() { wake_.ring(); } // any thread: look at shared.stop, and at the sockets again
+    // Worker `number` of the crew; the first is at home on both sockets, the others help. Everything referred
+    // to must outlive it.
+    Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
+             std::unique_ptr<crypto::Aead> aead, HandshakeQueue& handshakes, SharedState& shared);
+
+    void run(); // the thread
+
+    // --- for the crew ---
+    Found batch(std::size_t lane);
+    [[nodiscard]] std::span<const pollfd> sources() const { return sources_; }
+    [[nodiscard]] static bool alive(std::span<const pollfd> /*polled*/) { return true; }
 
   private:
     static constexpr std::size_t kMessages = 8;
@@ -35,24 +44,22 @@ class Receiver {
     static constexpr std::size_t kMaxSegments = 128; // per message; the kernel joins up to 64
     static constexpr std::size_t kPackets = kMessages * kMaxSegments;
 
-    Receiver(int tun_fd, const Tun& tun, UdpPair& sockets, wg::DataPath& data_path,
-             std::unique_ptr<crypto::Aead> aead, HandshakeQueue& handshakes, SharedState& shared, Event wake);
-
-    bool wait();
-    std::size_t receive(int socket); // datagrams found and dealt with
+    std::size_t receive(int socket); // messages
+    void cut(std::size_t messages);  // into packets_
     void deliver();
 
-    int tun_fd_;
-    bool vnet_header_;
+    const Tun* tun_;
+    Crew* crew_;
+    std::size_t number_;
     UdpPair* sockets_;
     HandshakeQueue* handshakes_;
     SharedState* shared_;
-    Event wake_;
     std::unique_ptr<crypto::Aead> aead_;
     wg::DataThread thread_;
     Coalescer coalescer_;
+    std::vector<pollfd> sources_;
 
-    std::vector<std::uint8_t> buffers_; // kMessages of kMessageSize
+    std::unique_ptr<std::uint8_t[]> buffers_; // kMessages of kMessageSize
     std::vector<wg::InPacket> packets_;
     std::array<mmsghdr, kMessages> messages_{};
     std::array<iovec, kMessages> vectors_{};

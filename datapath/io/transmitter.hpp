@@ -3,13 +3,15 @@
 //   read super-packets -> route -> split into datagram slots (copy and checksum in one pass) -> seal a burst
 //   in place -> one sendmsg per run of equal datagrams.
 // A batch is what the queue holds at the moment, at most kBatchPackets; it never waits for more. All memory
-// is its own and allocated by make().
+// is its own, allocated by make() and touched only as far as it is used. There is one for every queue; they
+// help each other out (crew.hpp), and a queue's packets leave in its order.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "datapath/crypto/aead.hpp"
+#include "datapath/io/crew.hpp"
 #include "datapath/io/data_thread.hpp"
 #include "datapath/io/sender.hpp"
 #include "datapath/io/splitter.hpp"
@@ -20,46 +22,54 @@ namespace wgd::io {
 
 class Transmitter {
   public:
-    // Everything referred to must outlive it.
-    static Result<std::unique_ptr<Transmitter>> make(const Tun& tun, std::size_t queue, UdpPair& sockets,
-                                                     wg::DataPath& data_path,
-                                                     std::unique_ptr<crypto::Aead> aead, SharedState& shared);
+    // Worker `number` of the crew, at home on the queue of that number; lane i is queue i. Everything
+    // referred to must outlive it.
+    Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
+                std::unique_ptr<crypto::Aead> aead, SharedState& shared);
 
-    void run(); // the thread; returns when shared.stop is set and wake() was called, or the TUN is gone
-    void wake() { wake_.ring(); } // any thread
+    void run(); // the thread; returns when shared.stop is set and the crew woken, or the TUN is gone
+
+    // --- for the crew ---
+    Found batch(std::size_t queue);
+    [[nodiscard]] std::span<const pollfd> sources() const { return sources_; }
+    [[nodiscard]] bool alive(std::span<const pollfd> polled);
 
   private:
     static constexpr std::size_t kBatchPackets = 128;
-    static constexpr std::size_t kBatchBytes =
-        96 << 10; // stop reading; a super-packet may still be on top of it
-    static constexpr std::size_t kReadSize = 10 + 65536;
+    static constexpr std::size_t kBatchReads = 64;
+    static constexpr std::size_t kBatchBytes = 96 << 10; // stop reading; a super-packet may be on top of it
+    static constexpr std::size_t kReadSize = kVnetHeaderSize + 65536;
+    static constexpr std::size_t kReadBufferSize = kBatchBytes + kReadSize;
     static constexpr std::size_t kArenaSize = 256 << 10;
 
-    Transmitter(int tun_fd, bool vnet_header, UdpPair& sockets, wg::DataPath& data_path,
-                std::unique_ptr<crypto::Aead> aead, SharedState& shared, Event wake);
+    struct Read {
+        VnetHeader vnet;
+        ByteView packet;
+    };
 
-    bool wait(); // for the TUN; false: stop
-    bool fill(); // false: nothing was there
-    void take(const VnetHeader& vnet, ByteView packet);
-    void flush(); // seals and sends the batch
-    void flush_peer(wg::Peer& peer, std::span<wg::OutPacket> packets);
-    void reject(ByteView packet, wg::Drop why); // ICMP unreachable into the TUN
+    Found read(std::size_t queue);
+    void take(const Read& read, Lane::Pass& pass);
+    void flush(Lane::Pass& pass); // seals and sends what take() has collected
+    void flush_peer(wg::Peer& peer, std::span<wg::OutPacket> packets, Lane::Pass& pass);
+    void reject(ByteView packet, wg::Drop why, Lane::Pass& pass); // ICMP unreachable into the TUN
     [[nodiscard]] std::size_t slot_size(std::size_t inner_size) const;
 
-    int tun_fd_;
-    bool vnet_header_;
+    const Tun* tun_;
+    Crew* crew_;
+    std::size_t number_;
     SharedState* shared_;
-    Event wake_;
     std::unique_ptr<crypto::Aead> aead_;
     wg::DataThread thread_;
     Sender sender_;
     Splitter splitter_;
+    std::vector<pollfd> sources_;
     wg::Now now_{};
     std::size_t mtu_ = 0;
     bool tun_dead_ = false;
 
-    std::vector<std::uint8_t> read_buffer_;
-    std::vector<std::uint8_t> arena_;
+    std::unique_ptr<std::uint8_t[]> read_buffer_;
+    std::vector<Read> reads_; // of the batch
+    std::unique_ptr<std::uint8_t[]> arena_;
     std::size_t arena_used_ = 0;
     std::vector<wg::OutPacket> packets_;  // of the batch, in order
     std::vector<wg::Peer*> peers_;        // their peers

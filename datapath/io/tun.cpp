@@ -20,10 +20,10 @@ namespace {
 constexpr unsigned kTunFUso4 = 0x20;
 constexpr unsigned kTunFUso6 = 0x40;
 
-// The kernel's 500 packets overflow while the thread that empties the queue waits for its core: small packets
-// at twice the rate get through without loss with 2000. More costs delay when the machine is starved, 5000
-// being half a second of a slow link (docs/performance.md).
-constexpr int kTransmitQueueLength = 2000;
+// The kernel's 500 packets overflow while the thread that empties the queue waits for its core; 5000 small
+// ones last for 20 ms at 250,000 a second. TCP does not fill it: its super-packets count as one each, and
+// what it may have under way is limited by its windows (docs/performance.md).
+constexpr int kTransmitQueueLength = 5000;
 
 void set_name(ifreq& request, const std::string& name) {
     std::memset(&request, 0, sizeof request);
@@ -32,31 +32,42 @@ void set_name(ifreq& request, const std::string& name) {
 
 } // namespace
 
+// EINVAL where a persistent interface of that name was made with the other answer to "several queues?".
+int Tun::attach(int fd, const std::string& name, bool several, std::string& real_name) {
+    ifreq request;
+    set_name(request, name);
+    const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (several ? IFF_MULTI_QUEUE : 0);
+    request.ifr_flags = static_cast<short>(flags);
+    if (::ioctl(fd, TUNSETIFF, &request) < 0) return errno;
+    request.ifr_name[IFNAMSIZ - 1] = '\0';
+    real_name = request.ifr_name;
+    return 0;
+}
+
 Result<Tun> Tun::open(const std::string& name, unsigned queues, Offloads wanted) {
     if (name.empty() || name.size() > kMaxInterfaceName || name.find('/') != std::string::npos ||
         name == "." || name == "..")
         return fail(ErrorCode::kInvalidName, "'" + name + "' cannot name an interface");
     Tun tun;
+    bool several = queues > 1;
     for (unsigned queue = 0; queue < queues; ++queue) {
         Fd fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
         if (!fd)
             return fail_errno(errno == EACCES || errno == EPERM ? ErrorCode::kNotAuthorized
                                                                 : ErrorCode::kUnsupported,
                               errno, "cannot open /dev/net/tun (is the kernel's tun driver there?)");
-        ifreq request;
-        set_name(request, name);
-        int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0);
-        request.ifr_flags = static_cast<short>(flags);
-        if (::ioctl(fd.get(), TUNSETIFF, &request) < 0) {
-            const int err = errno;
-            if (err == EBUSY || err == EINVAL)
-                return fail_errno(ErrorCode::kConflict, err,
-                                  "cannot create interface '" + name + "': the name is in use");
-            return fail_errno(err == EPERM ? ErrorCode::kNotAuthorized : ErrorCode::kKernel, err,
-                              "cannot create interface '" + name + "'");
+        int error = attach(fd.get(), name, several, tun.name_);
+        if (error == EINVAL && queue == 0) {
+            several = !several;
+            if (!several) queues = 1;
+            error = attach(fd.get(), name, several, tun.name_);
         }
-        request.ifr_name[IFNAMSIZ - 1] = '\0';
-        tun.name_ = request.ifr_name;
+        if (error == EBUSY || error == EINVAL)
+            return fail_errno(ErrorCode::kConflict, error,
+                              "cannot create interface '" + name + "': the name is in use");
+        if (error != 0)
+            return fail_errno(error == EPERM ? ErrorCode::kNotAuthorized : ErrorCode::kKernel, error,
+                              "cannot create interface '" + name + "'");
         tun.queues_.push_back(std::move(fd));
     }
     WGD_TRY(tun.configure(wanted));

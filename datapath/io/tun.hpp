@@ -15,7 +15,8 @@ namespace wgd::io {
 
 class Tun {
   public:
-    // Creates (or attaches to a persistent) interface `name` with `queues` queues. Sets MTU and transmit
+    // Creates (or attaches to a persistent) interface `name` with `queues` queues, fewer if a persistent one
+    // allows only one. Sets MTU and transmit
     // queue length if it made the interface. kConflict if the name is taken; kNotAuthorized, kUnsupported (no
     // /dev/net/tun).
     static Result<Tun> open(const std::string& name, unsigned queues, Offloads wanted);
@@ -39,6 +40,7 @@ class Tun {
     [[nodiscard]] bool alive() const;
 
   private:
+    static int attach(int fd, const std::string& name, bool several, std::string& real_name); // 0 or errno
     Result<void> configure(Offloads wanted);
     Result<void> read_link(bool created);
 

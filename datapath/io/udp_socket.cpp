@@ -12,7 +12,9 @@ namespace wgd::io {
 
 namespace {
 
-constexpr int kBufferBytes = 7 << 20;
+// What waits here is delay for everyone: a thread that is kept from its core for some milliseconds at 5
+// Gbit/s must not lose anything, and more than that only makes loaded pings slower (docs/performance.md).
+constexpr int kBufferBytes = 3 << 20;
 
 template <class T>
 bool set(int fd, int level, int option, T value) {

@@ -24,7 +24,7 @@ std::vector<Write> coalesce(std::vector<Bytes> packets, Coalescer::Options optio
     for (Bytes& packet : packets)
         coalescer.add(packet.data(), packet.size());
     std::vector<Write> writes;
-    coalescer.flush([&](std::span<const iovec> vectors) {
+    coalescer.flush([&](std::span<const iovec> vectors, std::size_t) {
         Write write;
         REQUIRE(vectors.size() >= 2);
         REQUIRE(vectors[0].iov_len == kVnetHeaderSize);
