@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <optional>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 
 #include "common/base/fd.hpp"
 #include "common/base/log.hpp"
+#include "daemon/sys/child.hpp"
 
 namespace wgd::sys {
 namespace {
@@ -74,8 +74,10 @@ class RunningCommand final : public CommandRunner::Run {
                 static_cast<ssize_t>(command.input.size()) ||
             ::lseek(input.get(), 0, SEEK_SET) != 0)
             return fail_errno(ErrorCode::kBackend, errno, "cannot run " + command.program + ": no input");
-        if (const int err = spawn_with(command, input.get(), writer.get()); err != 0)
-            return fail_errno(ErrorCode::kBackend, err, "cannot run " + command.program);
+        auto started = sys::spawn(
+            {command.program, command.arguments, environment_of(command), input.get(), writer.get()});
+        WGD_TRY(started);
+        pid_ = *started;
         running_ = true;
 
         auto exited = loop_.add_process(pid_, [this](int code, int status) { on_exit(code, status); });
@@ -92,41 +94,10 @@ class RunningCommand final : public CommandRunner::Run {
         return {};
     }
 
-    int spawn_with(const Command& command, int input, int output) {
-        std::vector<std::string> words{command.program};
-        words.insert(words.end(), command.arguments.begin(), command.arguments.end());
-        std::vector<std::string> settings{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                          "LC_ALL=C", "HOME=/root"};
+    static std::vector<std::string> environment_of(const Command& command) {
+        std::vector<std::string> settings{"HOME=/root"};
         settings.insert(settings.end(), command.environment.begin(), command.environment.end());
-        const auto pointers = [](std::vector<std::string>& texts) {
-            std::vector<char*> list;
-            for (auto& text : texts)
-                list.push_back(text.data());
-            list.push_back(nullptr);
-            return list;
-        };
-        posix_spawnattr_t attributes;
-        posix_spawn_file_actions_t actions;
-        sigset_t none;
-        sigset_t all;
-        sigemptyset(&none);
-        sigfillset(&all);
-        posix_spawnattr_init(&attributes);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
-        posix_spawnattr_setflags(&attributes,
-                                 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-        posix_spawn_file_actions_addchdir_np(&actions, "/");
-        const int err = ::posix_spawn(&pid_, command.program.c_str(), &actions, &attributes,
-                                      pointers(words).data(), pointers(settings).data());
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-        return err;
+        return settings;
     }
 
     // The command is the leader of its session and process group.

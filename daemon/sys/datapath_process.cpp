@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <optional>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "common/base/fd.hpp"
 #include "common/base/log.hpp"
 #include "daemon/loop/pidfd.hpp"
+#include "daemon/sys/child.hpp"
 #include "daemon/sys/process_log.hpp"
 #include "daemon/sys/uapi_listener.hpp"
 
@@ -24,46 +24,6 @@ namespace {
 
 // Between bind(2), which inotify sees, and listen(2), which nothing sees.
 constexpr Duration kListenRetry = std::chrono::milliseconds(2);
-
-class SpawnAttributes {
-  public:
-    SpawnAttributes() {
-        posix_spawnattr_init(&attributes_);
-        posix_spawn_file_actions_init(&actions_);
-    }
-    ~SpawnAttributes() {
-        posix_spawn_file_actions_destroy(&actions_);
-        posix_spawnattr_destroy(&attributes_);
-    }
-    SpawnAttributes(const SpawnAttributes&) = delete;
-    SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-
-    // A session of its own (no signal of our terminal reaches it), no signal blocked or ignored (we block
-    // those the loop reads), standard output and error to `log`, nothing else open: all our descriptors are
-    // O_CLOEXEC.
-    int prepare(int log) {
-        sigset_t none;
-        sigset_t all;
-        sigemptyset(&none);
-        sigfillset(&all);
-        int err = posix_spawnattr_setsigmask(&attributes_, &none);
-        if (err == 0) err = posix_spawnattr_setsigdefault(&attributes_, &all);
-        if (err == 0)
-            err = posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                             POSIX_SPAWN_SETSID);
-        if (err == 0)
-            err = posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (err == 0) err = posix_spawn_file_actions_adddup2(&actions_, log, STDOUT_FILENO);
-        if (err == 0) err = posix_spawn_file_actions_adddup2(&actions_, log, STDERR_FILENO);
-        return err;
-    }
-    [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
-    [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
-
-  private:
-    posix_spawnattr_t attributes_{};
-    posix_spawn_file_actions_t actions_{};
-};
 
 } // namespace
 
@@ -127,25 +87,14 @@ Result<std::unique_ptr<DatapathProcesses::Process>> DatapathProcesses::spawn(con
     if (!log) return fail(std::move(log).error());
     process->log = std::move(*log);
 
-    SpawnAttributes spawn_attributes;
-    int err = spawn_attributes.prepare(writer.get());
-    std::string program = options_.program;
-    std::string foreground = "--foreground";
-    std::string name = link;
-    char* const arguments[] = {program.data(), foreground.data(), name.data(), nullptr};
-    // Nothing of our own environment. The last one keeps wireguard-go from printing advice about the kernel
-    // module.
-    std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    std::string locale = "LC_ALL=C";
-    std::string quiet = "WG_PROCESS_FOREGROUND=1";
-    char* const environment[] = {path.data(), locale.data(), quiet.data(), nullptr};
-    if (err == 0)
-        err = ::posix_spawn(&process->pid, program.c_str(), spawn_attributes.actions(),
-                            spawn_attributes.attributes(), arguments, environment);
-    if (err != 0) {
+    // The setting keeps wireguard-go from printing advice about the kernel module.
+    auto pid =
+        sys::spawn({options_.program, {"--foreground", link}, {"WG_PROCESS_FOREGROUND=1"}, -1, writer.get()});
+    if (!pid) {
         ::unlink(log_path(link).c_str());
-        return fail_errno(ErrorCode::kBackend, err, "cannot start " + program);
+        return fail(std::move(pid).error());
     }
+    process->pid = *pid;
     process->pidfd = loop::open_pidfd(process->pid); // our child: it is there at least as a zombie
     if (auto followed = follow(link, *process); !followed) {
         ::kill(process->pid, SIGKILL);

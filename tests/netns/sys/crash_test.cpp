@@ -119,7 +119,12 @@ void make_machine() {
               "ip link set dev eth0 up; ip link set dev far0 up;"
               "ip address add 192.0.2.2/24 dev eth0; ip address add 2001:db8:1::2/64 dev eth0 nodad;"
               "ip route add default via 192.0.2.1; ip route add default via 2001:db8:1::1;"
-              "mkdir -m 0700 /run/profiles; mkdir /run/wireguard");
+              "mkdir -m 0700 /run/profiles; mkdir /run/wireguard;"
+              // The links find each other in their own time; with that come states and routes.
+              "for i in $(seq 500); do"
+              " [ \"$(ip -o link show up | grep -c 'state UP')\" = 2 ] &&"
+              " [ \"$(ip -6 route show table local | grep -cE '2001:db8:1::2|ff00.*far0')\" = 2 ] && exit 0;"
+              " sleep 0.02; done; exit 1");
     std::ofstream("/run/profiles/home.conf") << "[Interface]\n"
                                                 "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n"
                                                 "Address = 10.5.0.2/24, fd05::2/64\n"
