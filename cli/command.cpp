@@ -38,6 +38,19 @@ std::vector<Command> make_commands() {
          1,
          false,
          run_down},
+        {"reload",
+         "NAME",
+         "apply a changed profile to a tunnel that is up",
+         "Reads the profile and the settings again and applies the difference: peers, keys, addresses, "
+         "routes, rules,\n"
+         "MTU, firewall. Peers that stay the same keep their sessions. Prints what was done, as the commands "
+         "that would\n"
+         "do the same by hand. When something fails, the tunnel is as it was. No hook is run.",
+         {kJson, {"--dry-run", "print what would be done, and do nothing"}},
+         {Operand::kTunnel},
+         1,
+         false,
+         run_reload},
         {"status",
          "[NAME]",
          "show tunnels and their peers",
@@ -59,11 +72,11 @@ std::vector<Command> make_commands() {
          false,
          run_list},
         {"plan",
-         "NAME [up|down]",
-         "show what up or down would do",
-         "Prints the steps that `wgctl up NAME` (or down) would take now, as the commands that would do the "
-         "same by\n"
-         "hand. Nothing is touched. Secrets are masked.",
+         "NAME [up|down|reload]",
+         "show what up, down or reload would do",
+         "Prints the steps that `wgctl up NAME` (or down, or reload) would take now, as the commands that "
+         "would do the\n"
+         "same by hand. Nothing is touched. Secrets are masked.",
          {kJson},
          {Operand::kProfile, Operand::kPlanVerb},
          1,

@@ -59,6 +59,7 @@ int run_down(const Invocation&);
 int run_status(const Invocation&);
 int run_list(const Invocation&);
 int run_plan(const Invocation&);
+int run_reload(const Invocation&);
 int run_check(const Invocation&);
 int run_genkey(const Invocation&);
 int run_genpsk(const Invocation&);

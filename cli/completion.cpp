@@ -42,7 +42,7 @@ std::string bash_words(Operand operand) {
     case Operand::kFile:
         return "COMPREPLY=($(compgen -f -- \"$cur\"))";
     case Operand::kPlanVerb:
-        return "COMPREPLY=($(compgen -W 'up down' -- \"$cur\"))";
+        return "COMPREPLY=($(compgen -W 'up down reload' -- \"$cur\"))";
     case Operand::kShell:
         return "COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\"))";
     case Operand::kOther:
@@ -91,7 +91,7 @@ std::string zsh_words(Operand operand) {
     case Operand::kFile:
         return ":file:_files";
     case Operand::kPlanVerb:
-        return ":verb:(up down)";
+        return ":verb:(up down reload)";
     case Operand::kShell:
         return ":shell:(bash zsh fish)";
     case Operand::kOther:
@@ -135,7 +135,7 @@ std::string fish_words(Operand operand) {
     case Operand::kFile:
         return "-F";
     case Operand::kPlanVerb:
-        return "-f -a 'up down'";
+        return "-f -a 'up down reload'";
     case Operand::kShell:
         return "-f -a 'bash zsh fish'";
     case Operand::kOther:

@@ -150,6 +150,20 @@ class BusDaemonClient : public DaemonClient {
         });
     }
 
+    Outcome<PlanReply> reload(const std::string& name, const Progress& progress) override {
+        PlanReply reply;
+        auto done = operate(name, progress, [&](Answer& answer) {
+            using Strings = std::vector<std::string>;
+            invoke("Reload", name,
+                   [&](const sdbus::Error* error, const Strings& steps, const Strings& warnings) {
+                       if (error == nullptr) reply = {steps, warnings};
+                       answer.take(error);
+                   });
+        });
+        if (!done) return tl::unexpected(std::move(done).error());
+        return reply;
+    }
+
     Outcome<PlanReply> plan(const std::string& name, const std::string& verb) override {
         return from_daemon([&] {
             auto [steps, warnings] = manager_.Plan(name, verb);
@@ -236,7 +250,7 @@ class BusDaemonClient : public DaemonClient {
         }
     };
 
-    // Up or Down: takes as long as it takes, and tells how it goes.
+    // Up, Down or Reload: takes as long as it takes, and tells how it goes.
     template <class Send>
     Outcome<void> operate(const std::string& name, const Progress& progress, Send send) {
         return from_daemon([&] {

@@ -30,6 +30,8 @@ class DaemonClient {
 
     virtual Outcome<void> up(const std::string& name, const Progress& progress) = 0;
     virtual Outcome<void> down(const std::string& name, const Progress& progress) = 0;
+    // What was done.
+    virtual Outcome<PlanReply> reload(const std::string& name, const Progress& progress) = 0;
     virtual Outcome<PlanReply> plan(const std::string& name, const std::string& verb) = 0;
     virtual Outcome<std::vector<Diagnostic>> check(const std::string& name) = 0;
     virtual Outcome<std::vector<ProfileRow>> list_profiles() = 0;

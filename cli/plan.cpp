@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-// wgctl plan NAME [up|down]
-#include <cstdio>
-
-#include "cli/command.hpp"
+// wgctl plan NAME [up|down|reload]
 #include "cli/daemon_client.hpp"
+#include "cli/steps.hpp"
 
 namespace wgd::cli {
 
@@ -14,15 +12,7 @@ int run_plan(const Invocation& invocation) {
     if (!daemon) return report(invocation, daemon.error());
     const auto plan = (*daemon)->plan(name, verb);
     if (!plan) return report(invocation, plan.error());
-    if (invocation.has("--json"))
-        return print(dump({{"version", 1}, {"steps", plan->steps}, {"warnings", plan->warnings}}));
-    for (const auto& warning : plan->warnings)
-        std::fprintf(stderr, "%s: warning: %s\n", invocation.program.c_str(), printable(warning).c_str());
-    if (plan->steps.empty()) return print("nothing to do\n");
-    std::string text;
-    for (const auto& step : plan->steps)
-        text += printable_lines(step) + "\n";
-    return print(text);
+    return print_steps(invocation, *plan, "nothing to do");
 }
 
 } // namespace wgd::cli

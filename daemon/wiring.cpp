@@ -74,6 +74,12 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
                                     backends, **monitor, timers, system_clock()},
                                    std::move(settings));
 
+    manager.read_settings_with([&options]() -> Result<control::Settings> {
+        auto now = load_settings(options);
+        if (now) log::set_level(wanted_level(options, *now));
+        return now;
+    });
+
     const auto end = [&] {
         log::info("ending; tunnels stay up");
         sd_notify(0, "STOPPING=1");

@@ -18,6 +18,7 @@ struct Row {
 constexpr std::array kRows{
     Row{dbus::kManagerInterface, "Up", Action::kControl},
     Row{dbus::kManagerInterface, "Down", Action::kControl},
+    Row{dbus::kManagerInterface, "Reload", Action::kControl},
     Row{dbus::kManagerInterface, "Plan", Action::kInspect},
     Row{dbus::kManagerInterface, "Check", Action::kInspect},
     Row{dbus::kManagerInterface, "ListProfiles", Action::kStatus},

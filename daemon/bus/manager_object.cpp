@@ -59,6 +59,22 @@ void ManagerObject::Down(sdbus::Result<>&& result, std::string name, Options opt
                 });
 }
 
+void ManagerObject::Reload(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result,
+                           std::string name, Options options) {
+    using Strings = std::vector<std::string>;
+    gate_.admit(dbus::kManagerInterface, "Reload", getObject(), std::move(result),
+                [&manager = manager_, name, options](TicketPtr<Strings, Strings> ticket) {
+                    const auto profile = ProfileName::parse(name);
+                    if (!profile) return ticket->fail(profile.error());
+                    if (const auto accepted = refuse_options(options); !accepted)
+                        return ticket->fail(accepted.error());
+                    manager.reload(*profile, [ticket](Result<control::PlanText> done) {
+                        if (!done) return ticket->fail(done.error());
+                        ticket->answer(bus_text(done->steps), bus_text(done->warnings));
+                    });
+                });
+}
+
 void ManagerObject::Plan(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result,
                          std::string name, std::string verb) {
     using Strings = std::vector<std::string>;
@@ -66,9 +82,10 @@ void ManagerObject::Plan(sdbus::Result<std::vector<std::string>, std::vector<std
                 [&manager = manager_, name, verb](TicketPtr<Strings, Strings> ticket) {
                     const auto profile = ProfileName::parse(name);
                     if (!profile) return ticket->fail(profile.error());
-                    if (verb != "up" && verb != "down")
-                        return ticket->fail(Error{ErrorCode::kInvalidArgument,
-                                                  "no such verb '" + verb + "': \"up\" or \"down\"", 0});
+                    if (verb != "up" && verb != "down" && verb != "reload")
+                        return ticket->fail(
+                            Error{ErrorCode::kInvalidArgument,
+                                  "no such verb '" + verb + "': \"up\", \"down\" or \"reload\"", 0});
                     manager.plan(*profile, verb, [ticket](Result<control::PlanText> plan) {
                         if (!plan) return ticket->fail(plan.error());
                         ticket->answer(bus_text(plan->steps), bus_text(plan->warnings));

@@ -27,6 +27,8 @@ class ManagerObject final
 
     void Up(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, Options options) override;
     void Down(sdbus::Result<>&& result, std::string name, Options options) override;
+    void Reload(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name,
+                Options options) override;
     void Plan(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name,
               std::string verb) override;
     void Check(sdbus::Result<std::vector<BusDiagnostic>>&& result, std::string name) override;

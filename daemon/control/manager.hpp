@@ -45,7 +45,10 @@ class Manager {
     // Answers when the tunnel is up (or already was: kOk with no change) or everything is undone.
     virtual void up(const ProfileName& name, Reply<TunnelView> reply) = 0;
     virtual void down(const ProfileName& name, Reply<void> reply) = 0;
-    // What `verb` ("up", "down") would do now; nothing is touched.
+    // Reads the profile and its settings again and applies the difference; answers what was done, or an
+    // error, and then the tunnel is as it was. kNotFound when it is not up.
+    virtual void reload(const ProfileName& name, Reply<PlanText> reply) = 0;
+    // What `verb` ("up", "down", "reload") would do now; nothing is touched.
     virtual void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) = 0;
     // All findings of a profile's text; an unreadable profile is an error, findings are not.
     virtual Result<std::vector<Diagnostic>> check(const ProfileName& name) = 0;

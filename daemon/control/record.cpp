@@ -36,7 +36,9 @@ std::string to_json(const Record& record) {
               {"original_sysctls", record.original_sysctls},
               {"profile_digest", record.profile_digest},
               {"tables", record.tables}};
-    json["hooks"] = {{"post_up", record.hooks.post_up},
+    json["fwmark_given"] = record.fwmark_given;
+    json["hooks"] = {{"pre_up", record.hooks.pre_up},
+                     {"post_up", record.hooks.post_up},
                      {"pre_down", record.hooks.pre_down},
                      {"post_down", record.hooks.post_down}};
     for (const auto& [intent, name] : kIntents)
@@ -49,6 +51,11 @@ std::string to_json(const Record& record) {
     json["endpoints"] = Json::object();
     for (const auto& [key, endpoint] : record.endpoints)
         json["endpoints"][key.to_base64()] = endpoint.to_string();
+    if (record.endpoint_specs) {
+        json["endpoint_specs"] = Json::object();
+        for (const auto& [key, spec] : *record.endpoint_specs)
+            json["endpoint_specs"][key.to_base64()] = spec;
+    }
     return json.dump();
 }
 
@@ -66,8 +73,9 @@ Result<Record> record_from_json(std::string_view text) {
         record.original_sysctls = json.at("original_sysctls").get<std::map<std::string, std::string>>();
         record.profile_digest = json.at("profile_digest").get<std::string>();
         record.tables = json.value("tables", record.tables);
+        record.fwmark_given = json.value("fwmark_given", false);
         if (const auto hooks = json.find("hooks"); hooks != json.end())
-            record.hooks = {{},
+            record.hooks = {hooks->at("pre_up").get<std::vector<std::string>>(),
                             hooks->at("post_up").get<std::vector<std::string>>(),
                             hooks->at("pre_down").get<std::vector<std::string>>(),
                             hooks->at("post_down").get<std::vector<std::string>>()};
@@ -81,6 +89,14 @@ Result<Record> record_from_json(std::string_view text) {
             const auto endpoint = Endpoint::parse(value.get<std::string>());
             if (!peer || !endpoint) throw BadRecord("not a peer's endpoint");
             record.endpoints.emplace(*peer, *endpoint);
+        }
+        if (const auto specs = json.find("endpoint_specs"); specs != json.end()) {
+            record.endpoint_specs.emplace();
+            for (const auto& [key, value] : specs->items()) {
+                const auto peer = PublicKey::from_base64(key);
+                if (!peer) throw BadRecord("not a peer's endpoint");
+                record.endpoint_specs->emplace(*peer, value.get<std::string>());
+            }
         }
         return record;
     } catch (const std::exception& error) {

@@ -31,9 +31,12 @@ struct Record {
     std::vector<plan::Rule> rules;                       // with priorities
     std::map<std::string, std::string> original_sysctls; // before the first tunnel of ours changed them
     std::map<PublicKey, Endpoint> endpoints;             // as we set them
-    std::map<std::string, std::string> tables;           // nftables: name -> transaction that made it
-    plan::HookSet hooks;                                 // to be run when it goes down
-    std::string profile_digest;                          // of the text that was applied
+    // The profile's words for them, "" left out; absent in the record of a link that was found without one.
+    std::optional<std::map<PublicKey, std::string>> endpoint_specs;
+    bool fwmark_given = false;                 // the profile has a FwMark
+    std::map<std::string, std::string> tables; // nftables: name -> transaction that made it
+    plan::HookSet hooks;                       // of the profile that it came up with
+    std::string profile_digest; // of the text that was applied; with kReconcile, that is being applied
 
     bool operator==(const Record&) const = default;
 };

@@ -5,6 +5,7 @@
 
 #include "common/base/log.hpp"
 #include "common/model/marks.hpp"
+#include "daemon/control/endpoint_choice.hpp"
 #include "daemon/plan/routing.hpp"
 
 namespace wgd::control {
@@ -55,6 +56,7 @@ plan::Policy Tunnel::policy() const {
     for (const auto& [key, value] : record_.original_sysctls)
         if (host_.needs_sysctl(name_, key)) policy.sysctls_shared.insert(key);
     policy.applied_endpoints = record_.endpoints;
+    policy.fwmark_given = record_.fwmark_given;
     policy.applied_tables = record_.tables;
     policy.applied_hooks = record_.hooks;
     policy.allow_hooks = settings_.hooks;
@@ -63,22 +65,21 @@ plan::Policy Tunnel::policy() const {
 }
 
 Result<Tunnel::Prepared> Tunnel::prepare() {
-    // Endpoints that were set once stay as they are, also where the peer roamed to; missing ones are filled
-    // in.
-    const auto wanted = [&](bool ipv6) {
-        plan::ResolvedEndpoints endpoints = record_.endpoints;
-        if (endpoints_) endpoints.merge(endpoints_->resolved(ipv6));
-        return endpoints;
+    const auto choose = [&](bool ipv6) {
+        return choose_endpoints(loaded_->profile,
+                                endpoints_ ? endpoints_->resolved(ipv6) : plan::ResolvedEndpoints{}, record_);
     };
-    plan::ResolvedEndpoints endpoints = wanted(true);
-    auto snapshot = look(endpoints);
+    EndpointChoice chosen = choose(true);
+    auto snapshot = look(chosen.endpoints);
     WGD_TRY(snapshot);
     if (!snapshot->ipv6_available) {
-        endpoints = wanted(false);
-        snapshot = look(endpoints);
+        chosen = choose(false);
+        snapshot = look(chosen.endpoints);
         WGD_TRY(snapshot);
     }
-    auto desired = plan::derive_desired(loaded_->profile, endpoints, policy(), *snapshot);
+    plan::Policy policy = this->policy();
+    policy.renewed_endpoints = std::move(chosen.renewed);
+    auto desired = plan::derive_desired(loaded_->profile, chosen.endpoints, policy, *snapshot);
     WGD_TRY(desired);
     auto steps = plan::diff(*desired, *snapshot);
     WGD_TRY(steps);
@@ -90,9 +91,15 @@ Result<Tunnel::Prepared> Tunnel::prepare() {
     record.rules = desired->rules;
     // Of the profile that it came up with: a reload runs no hook, so what those did is still to be undone.
     record.hooks = has_record_ ? record_.hooks : desired->hooks;
+    if (has_record_ && !(desired->hooks == record_.hooks))
+        steps->warnings.emplace_back("the profile's PreUp, PostUp, PreDown and PostDown are others than it "
+                                     "came up with; a reload runs "
+                                     "none, and those it came up with are run when it goes down");
     for (const plan::ReplaceTable& table : desired->tables)
         record.tables.emplace(table.name, table.transaction);
-    record.endpoints = std::move(endpoints);
+    record.endpoints = std::move(chosen.endpoints);
+    record.endpoint_specs = std::move(chosen.specs);
+    record.fwmark_given = loaded_->profile.fwmark.has_value();
     record.profile_digest = loaded_->digest;
     for (const std::string& key : desired->sysctls_needed) {
         auto original = host_.original_sysctl(name_, key);

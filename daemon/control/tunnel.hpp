@@ -9,8 +9,8 @@
 //                           |                                        \-> resolving ...
 //                        (gone)
 //
-// Its sources are the parts of that life: tunnel_up, tunnel_upkeep, tunnel_down, tunnel_takeover; tunnel_plan
-// and tunnel_view tell about it; tunnel.cpp has what all of them need.
+// Its sources are the parts of that life: tunnel_up, tunnel_upkeep, tunnel_reload, tunnel_down,
+// tunnel_takeover; tunnel_plan and tunnel_view tell about it; tunnel.cpp has what all of them need.
 #pragma once
 
 #include <functional>
@@ -71,6 +71,15 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void plan_up(LoadedProfile loaded, BackendChoice choice, Reply<PlanText> reply);
     [[nodiscard]] Result<PlanText> plan_down();
 
+    // From up: makes the tunnel what the profile and the settings say now; answers what was done. When that
+    // fails, everything is as it was. A down in between cancels it as long as names are being resolved.
+    void reload(LoadedProfile loaded, TunnelSettings settings, Reply<PlanText> reply);
+    // Answers what reload() would do.
+    void plan_reload(LoadedProfile loaded, TunnelSettings settings, Reply<PlanText> reply);
+    // The profile's text is not the one that the tunnel was made from, as somebody found out.
+    void note_profile_changed(bool changed) { profile_changed_ = changed; }
+    [[nodiscard]] const std::string& profile_digest() const { return record_.profile_digest; }
+
     // After a restart: what the record says is this tunnel's, for the others to see until recover() is
     // called.
     void reserve(const Record& record) { record_ = record; }
@@ -87,7 +96,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     [[nodiscard]] const ProfileName& name() const { return name_; }
     [[nodiscard]] TunnelState state() const { return state_; }
-    [[nodiscard]] bool busy() const { return busy_ || state_ == TunnelState::kResolving; }
+    [[nodiscard]] bool busy() const { return busy_ || state_ == TunnelState::kResolving || reload_; }
     [[nodiscard]] TunnelView view(); // counters freshly read
 
     // What others must keep their hands off.
@@ -102,6 +111,13 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
         plan::Plan plan;
         Record record; // to be written when it is done
     };
+    // What a tunnel is made from, new.
+    struct Reload {
+        std::optional<LoadedProfile> loaded;
+        TunnelSettings settings;
+        std::unique_ptr<EndpointWatch> endpoints;
+        Reply<PlanText> reply;
+    };
 
     void enter(TunnelState state);
     void fail_up(Error error);
@@ -109,6 +125,14 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void apply_up();
     void came_up();
     void reconcile();
+    void reapply(Prepared prepared, std::function<void(Outcome)> done);
+    [[nodiscard]] Result<void> may_reload() const;
+    void resolve(const std::shared_ptr<Reload>& reload, std::function<void(Tunnel&)> ready);
+    void trade(Reload& reload); // what it is made from against what it was made from, and back
+    void apply_reload();
+    void reloaded(std::shared_ptr<Reload> former, PlanText done, Outcome outcome);
+    void cancel_reload(const std::string& why);
+    [[nodiscard]] PlanText tell(const plan::Plan& plan) const;
     void clear_leftovers(std::function<void(Result<void>)> done);
     void remove(std::function<void(Result<void>)> done);
     void vanish();
@@ -147,7 +171,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     Reply<TunnelView> up_reply_;
     std::optional<LoadedProfile> loaded_;
     bool loaded_is_applied_ = false; // the system was made from this very text
+    bool profile_changed_ = false;   // since then
     std::unique_ptr<EndpointWatch> endpoints_;
+    std::shared_ptr<Reload> reload_; // one whose names are being resolved
 
     Record record_; // as on disk, if there is one
     bool has_record_ = false;

@@ -72,7 +72,13 @@ void TunnelManager::up(const ProfileName& name, Reply<TunnelView> reply) {
     if (tunnel && tunnel->busy())
         return reply(fail(ErrorCode::kBusy,
                           "tunnel '" + name.str() + "' is " + std::string(to_string(tunnel->state()))));
-    if (tunnel && tunnel->state() == TunnelState::kUp) return reply(tunnel->view());
+    if (tunnel && tunnel->state() == TunnelState::kUp) {
+        // It stays as it is; but whoever asked has perhaps just changed the file.
+        const auto stored = ports_.profiles.read(name);
+        tunnel->note_profile_changed(stored && profile_digest(stored->text) != tunnel->profile_digest());
+        tunnel_changed(*tunnel);
+        return reply(tunnel->view());
+    }
     // Everything that can be wrong with the words is found before anything is touched.
     auto loaded = load(name);
     if (!loaded) return reply(fail(std::move(loaded).error()));
@@ -88,15 +94,36 @@ void TunnelManager::down(const ProfileName& name, Reply<void> reply) {
     tunnel->down(std::move(reply));
 }
 
+void TunnelManager::reload(const ProfileName& name, Reply<PlanText> reply) {
+    begin_reload(name, &Tunnel::reload, std::move(reply));
+}
+
+void TunnelManager::begin_reload(const ProfileName& name,
+                                 void (Tunnel::*verb)(LoadedProfile, TunnelSettings, Reply<PlanText>),
+                                 Reply<PlanText> reply) {
+    const std::shared_ptr<Tunnel> tunnel = find(name);
+    if (!tunnel) return reply(fail(ErrorCode::kNotFound, "tunnel '" + name.str() + "' is not up"));
+    // A profile or a setting that is wrong leaves the tunnel as it is.
+    auto loaded = load(name);
+    if (!loaded) return reply(fail(std::move(loaded).error()));
+    if (read_settings_) {
+        auto settings = read_settings_();
+        if (!settings) return reply(fail(std::move(settings).error()));
+        settings_ = std::move(*settings);
+    }
+    (*tunnel.*verb)(std::move(*loaded), settings_.of(name), std::move(reply));
+}
+
 void TunnelManager::plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) {
     const std::shared_ptr<Tunnel> tunnel = find(name);
     if (verb == "down") {
         if (!tunnel) return reply(fail(ErrorCode::kNotFound, "tunnel '" + name.str() + "' is not up"));
         return reply(tunnel->plan_down());
     }
+    if (verb == "reload") return begin_reload(name, &Tunnel::plan_reload, std::move(reply));
     if (verb != "up")
         return reply(
-            fail(ErrorCode::kInvalidArgument, "there is no plan for '" + verb + "': say up or down"));
+            fail(ErrorCode::kInvalidArgument, "there is no plan for '" + verb + "': say up, down or reload"));
     if (tunnel && tunnel->busy())
         return reply(fail(ErrorCode::kBusy,
                           "tunnel '" + name.str() + "' is " + std::string(to_string(tunnel->state()))));

@@ -29,9 +29,13 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     // For what is asked from now on; a tunnel that is up keeps the settings it came up with.
     void set_settings(Settings settings) { settings_ = std::move(settings); }
 
+    // Where a reload reads them from; without it, a reload finds those that were set last.
+    void read_settings_with(std::function<Result<Settings>()> read) { read_settings_ = std::move(read); }
+
     // Manager.
     void up(const ProfileName& name, Reply<TunnelView> reply) override;
     void down(const ProfileName& name, Reply<void> reply) override;
+    void reload(const ProfileName& name, Reply<PlanText> reply) override;
     void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) override;
     Result<std::vector<Diagnostic>> check(const ProfileName& name) override;
     Result<std::vector<ProfileSummary>> list_profiles() override;
@@ -55,6 +59,9 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
                                                const std::string& key) const override;
     bool needs_sysctl(const ProfileName& except, const std::string& key) const override;
 
+    void begin_reload(const ProfileName& name,
+                      void (Tunnel::*verb)(LoadedProfile, TunnelSettings, Reply<PlanText>),
+                      Reply<PlanText> reply);
     Result<LoadedProfile> load(const ProfileName& name);
     std::shared_ptr<Tunnel> find(const ProfileName& name) const;
     std::shared_ptr<Tunnel> find_link(const std::string& link) const;
@@ -62,6 +69,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
 
     Ports ports_;
     Settings settings_;
+    std::function<Result<Settings>()> read_settings_;
     ManagerObserver* observer_ = nullptr;
     std::map<ProfileName, std::shared_ptr<Tunnel>> tunnels_;
 };

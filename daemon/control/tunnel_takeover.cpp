@@ -32,21 +32,21 @@ void Tunnel::recover(Record record, std::optional<LoadedProfile> loaded, std::fu
         }));
     }
 
-    if (!loaded_is_applied_)
+    const bool unfinished = record_.intent == Record::Intent::kReconcile;
+    profile_changed_ = !loaded_is_applied_;
+    if (loaded_is_applied_) {
+        log::info("{}: taken over", name_.str());
+    } else {
         log::notice("{}: taken over as it is; its profile {} since it came up", name_.str(),
                     loaded_ ? "has changed" : "has become unusable");
-    else
-        log::info("{}: taken over", name_.str());
-    watch_datapath();
-    const bool unfinished = record_.intent == Record::Intent::kReconcile;
-    record_.intent = Record::Intent::kUp;
-    enter(TunnelState::kUp);
-    if (loaded_is_applied_) look_after();
-    // Whatever was half done is seen as a difference and finished by reconcile(), or was never begun.
-    if (unfinished && !busy_) {
-        if (auto saved = ports_.journal.save_record(name_, to_json(record_)); !saved)
-            log::warning("{}: {}", name_.str(), saved.error().message);
+        if (unfinished)
+            last_error_ = "it was being changed when the daemon ended, and its profile has changed since; a "
+                          "reload finishes it";
     }
+    watch_datapath();
+    enter(TunnelState::kUp);
+    // Whatever was half done is seen as a difference and finished by reconcile().
+    if (loaded_is_applied_) look_after();
     done();
 }
 

@@ -3,18 +3,18 @@
 #include <algorithm>
 
 #include "common/base/log.hpp"
+#include "daemon/control/endpoint_choice.hpp"
 #include "daemon/control/tunnel.hpp"
 
 namespace wgd::control {
 
-// Brings the system in line with the profile again: today for endpoints that resolved late; the same
-// operation serves a reload.
+// Brings the system in line with the profile again: endpoints that resolved late, what a crash left half
+// done.
 void Tunnel::reconcile() {
-    if (state_ != TunnelState::kUp || busy_ || !loaded_ || !loaded_is_applied_ || !endpoints_) return;
-    const auto known = endpoints_->resolved(true);
-    if (std::all_of(known.begin(), known.end(),
-                    [&](const auto& entry) { return record_.endpoints.count(entry.first) != 0; }))
+    if (state_ != TunnelState::kUp || busy_ || reload_ || !loaded_ || !loaded_is_applied_ || !endpoints_)
         return;
+    const EndpointChoice chosen = choose_endpoints(loaded_->profile, endpoints_->resolved(true), record_);
+    if (chosen.endpoints == record_.endpoints && record_.intent == Record::Intent::kUp) return;
     auto prepared = prepare();
     if (!prepared) {
         log::warning("{}: {}", name_.str(), prepared.error().message);
@@ -23,42 +23,65 @@ void Tunnel::reconcile() {
     }
     plan_warnings_ = prepared->plan.warnings;
     if (prepared->plan.empty() && prepared->record == record_) return;
+    reapply(std::move(*prepared), guarded([](Tunnel& self, Outcome outcome) {
+                if (!outcome.error) {
+                    log::info("{}: reapplied", self.name_.str());
+                    return self.reconcile(); // names that answered meanwhile
+                }
+                self.last_error_ = outcome.error->message;
+                log::warning("{}: {}", self.name_.str(), self.last_error_);
+            }));
+}
+
+// Takes the steps to a tunnel that is up. `done` is called in the state that this led to, if the tunnel was
+// not lost meanwhile.
+void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
     // After a crash in the middle recovery goes forward: the undo of a device's configuration holds keys,
-    // which are never written.
+    // which are never written. What it finds may be ours by what was or by what was to be.
+    const Record& next = prepared.record;
     Record begun = record_;
     begun.intent = Record::Intent::kReconcile;
+    begun.profile_digest = next.profile_digest;
+    if (next.mark) begun.mark = next.mark;
+    for (const plan::Rule& rule : next.rules)
+        if (std::find(begun.rules.begin(), begun.rules.end(), rule) == begun.rules.end())
+            begun.rules.push_back(rule);
+    begun.tables.insert(next.tables.begin(), next.tables.end());
+    begun.original_sysctls.insert(next.original_sysctls.begin(), next.original_sysctls.end());
+    begun.fwmark_given = record_.fwmark_given || next.fwmark_given;
     if (auto saved = ports_.journal.save_record(name_, to_json(begun)); !saved) {
-        log::warning("{}: {}", name_.str(), saved.error().message);
-        return;
+        (void)ports_.journal.save_record(name_, to_json(record_));
+        Outcome outcome;
+        outcome.error = std::move(saved).error();
+        return done(std::move(outcome));
     }
-    pending_ = prepared->record;
+    pending_ = std::move(prepared.record);
     busy_ = true;
     enter(TunnelState::kReapplying);
-    Transaction reapply =
-        transaction(std::move(prepared->plan), false,
-                    [desired = std::move(prepared->desired)](Tunnel& self) -> Result<void> {
+    Transaction reapplying =
+        transaction(std::move(prepared.plan), false,
+                    [desired = std::move(prepared.desired)](Tunnel& self) -> Result<void> {
                         WGD_TRY(self.verify(desired));
                         return self.ports_.journal.save_record(self.name_, to_json(*self.pending_));
                     });
-    reapply.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
-    applier_.run(std::move(reapply), guarded([](Tunnel& self, Outcome outcome) {
+    reapplying.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
+    applier_.run(std::move(reapplying), guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
                      self.busy_ = false;
                      if (!outcome.error) {
                          self.record_ = std::move(*self.pending_);
-                         log::info("{}: reapplied", self.name_.str());
                      } else {
-                         self.last_error_ = outcome.error->message;
-                         log::warning("{}: {}", self.name_.str(), self.last_error_);
-                         self.residue_ = std::move(outcome.residue);
+                         self.residue_ = outcome.residue;
                          (void)self.ports_.journal.save_record(self.name_, to_json(self.record_));
                      }
                      self.pending_.reset();
                      self.enter(self.residue_.empty() ? TunnelState::kUp : TunnelState::kFailed);
-                     if (!self.lost_while_busy_.empty())
-                         self.lost(std::exchange(self.lost_while_busy_, {}),
-                                   std::exchange(self.lost_datapath_, false));
-                     else if (!outcome.error)
-                         self.reconcile(); // names that answered meanwhile
+                     const bool lost = !self.lost_while_busy_.empty();
+                     if (!lost) return done(std::move(outcome));
+                     const std::string why = std::exchange(self.lost_while_busy_, {});
+                     self.lost(why, std::exchange(self.lost_datapath_, false));
+                     if (self.state_ != TunnelState::kUp && !outcome.error)
+                         outcome.error = Error{ErrorCode::kCancelled, why, 0};
+                     done(std::move(outcome));
                  }));
 }
 
@@ -87,6 +110,7 @@ void Tunnel::lost(const std::string& why, bool datapath) {
     log::error("{}: {}", name_.str(), why);
     last_error_ = why;
     endpoints_.reset();
+    cancel_reload(why);
     enter(TunnelState::kFailed);
     // What depended on the link goes: rules into an empty table, the sysctl.
     clear_leftovers(guarded([](Tunnel& self, Result<void> cleared) {

@@ -52,6 +52,9 @@ TunnelView Tunnel::view() {
             known.emplace(peer.public_key, from_profile(peer));
     }
     view.warnings.insert(view.warnings.end(), plan_warnings_.begin(), plan_warnings_.end());
+    if (profile_changed_)
+        view.warnings.push_back("the profile has changed since it was applied; `wgctl reload " + name_.str() +
+                                "` applies it");
     if (endpoints_)
         for (std::string& problem : endpoints_->problems())
             view.warnings.push_back(std::move(problem));

@@ -178,7 +178,8 @@ class Derivation {
         peer.endpoint = resolved->second;
         const auto applied = policy_.applied_endpoints.find(peer.public_key);
         peer.endpoint_changed =
-            applied != policy_.applied_endpoints.end() && applied->second != resolved->second;
+            (applied != policy_.applied_endpoints.end() && applied->second != resolved->second) ||
+            policy_.renewed_endpoints.count(peer.public_key) != 0;
     }
 
     void take_mtu(const std::vector<IpPrefix>& prefixes) {
@@ -249,13 +250,13 @@ class Derivation {
     void take_interface() {
         if (profile_.private_key) device_.private_key = profile_.private_key->clone();
         if (profile_.listen_port.value_or(0) != 0) device_.listen_port = profile_.listen_port;
-        // An automatic mark that is no longer needed goes; a mark that a hook set, nobody else's business,
+        // A mark of ours that is no longer needed goes; a mark that a hook set, nobody else's business,
         // stays.
         if (want_.mark)
             device_.fwmark = want_.mark;
         else if (profile_.fwmark)
             device_.fwmark = profile_.fwmark;
-        else if (policy_.owned_mark)
+        else if (policy_.owned_mark || policy_.fwmark_given)
             device_.fwmark = 0;
     }
 

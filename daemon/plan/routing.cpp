@@ -47,11 +47,14 @@ Rule suppress_rule(Family family) {
 // ones the kernel would pick (one below the lowest that is not zero), but chosen here: two full tunnels have
 // the same suppress rule, and only its priority says whose it is.
 Result<std::pair<Rule, Rule>> full_tunnel_rules(Family family, std::uint32_t mark,
-                                                const std::vector<Rule>& owned, const Snapshot& snapshot) {
+                                                const std::vector<Rule>& owned,
+                                                const std::vector<Rule>& recorded, const Snapshot& snapshot) {
     Rule marked = not_marked_rule(family, mark);
     Rule suppress = suppress_rule(family);
-    for (const Rule& rule : owned)
-        if (rule.same_effect(marked)) marked.priority = rule.priority;
+    // Where it is, or where it was: a rule that somebody took away comes back to its place beside the other.
+    for (const std::vector<Rule>* known : {&recorded, &owned})
+        for (const Rule& rule : *known)
+            if (rule.same_effect(marked)) marked.priority = rule.priority;
     if (!marked.priority) {
         std::uint32_t lowest = 32766; // the main table's rule
         for (const Rule& rule : snapshot.rules)
@@ -122,7 +125,7 @@ Result<Routing> derive_routing(const std::string& link, const TableSpec& spec, s
             continue;
         }
         add(prefix, *routing.mark);
-        auto rules = full_tunnel_rules(prefix.family(), *routing.mark, owned, snapshot);
+        auto rules = full_tunnel_rules(prefix.family(), *routing.mark, owned, policy.owned_rules, snapshot);
         WGD_TRY(rules);
         // The suppress rule before the one that takes everything else: no moment in which the LAN is cut off.
         routing.rules.push_back(rules->second);

@@ -24,6 +24,7 @@ protected:
     {
         object_.registerMethod("Up").onInterface(INTERFACE_NAME).withInputParamNames("name", "options").withOutputParamNames("tunnel").implementedAs([this](sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::map<std::string, sdbus::Variant> options){ this->Up(std::move(result), std::move(name), std::move(options)); });
         object_.registerMethod("Down").onInterface(INTERFACE_NAME).withInputParamNames("name", "options").implementedAs([this](sdbus::Result<>&& result, std::string name, std::map<std::string, sdbus::Variant> options){ this->Down(std::move(result), std::move(name), std::move(options)); });
+        object_.registerMethod("Reload").onInterface(INTERFACE_NAME).withInputParamNames("name", "options").withOutputParamNames("steps", "warnings").implementedAs([this](sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name, std::map<std::string, sdbus::Variant> options){ this->Reload(std::move(result), std::move(name), std::move(options)); });
         object_.registerMethod("Plan").onInterface(INTERFACE_NAME).withInputParamNames("name", "verb").withOutputParamNames("steps", "warnings").implementedAs([this](sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name, std::string verb){ this->Plan(std::move(result), std::move(name), std::move(verb)); });
         object_.registerMethod("Check").onInterface(INTERFACE_NAME).withInputParamNames("name").withOutputParamNames("diagnostics").implementedAs([this](sdbus::Result<std::vector<sdbus::Struct<std::string, uint32_t, uint32_t, std::string, std::string>>>&& result, std::string name){ this->Check(std::move(result), std::move(name)); });
         object_.registerMethod("ListProfiles").onInterface(INTERFACE_NAME).withOutputParamNames("profiles").implementedAs([this](sdbus::Result<std::vector<std::map<std::string, sdbus::Variant>>>&& result){ this->ListProfiles(std::move(result)); });
@@ -36,6 +37,7 @@ protected:
 private:
     virtual void Up(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::map<std::string, sdbus::Variant> options) = 0;
     virtual void Down(sdbus::Result<>&& result, std::string name, std::map<std::string, sdbus::Variant> options) = 0;
+    virtual void Reload(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name, std::map<std::string, sdbus::Variant> options) = 0;
     virtual void Plan(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name, std::string verb) = 0;
     virtual void Check(sdbus::Result<std::vector<sdbus::Struct<std::string, uint32_t, uint32_t, std::string, std::string>>>&& result, std::string name) = 0;
     virtual void ListProfiles(sdbus::Result<std::vector<std::map<std::string, sdbus::Variant>>>&& result) = 0;

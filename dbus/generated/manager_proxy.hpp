@@ -39,6 +39,13 @@ public:
         proxy_.callMethod("Down").onInterface(INTERFACE_NAME).withArguments(name, options);
     }
 
+    std::tuple<std::vector<std::string>, std::vector<std::string>> Reload(const std::string& name, const std::map<std::string, sdbus::Variant>& options)
+    {
+        std::tuple<std::vector<std::string>, std::vector<std::string>> result;
+        proxy_.callMethod("Reload").onInterface(INTERFACE_NAME).withArguments(name, options).storeResultsTo(result);
+        return result;
+    }
+
     std::tuple<std::vector<std::string>, std::vector<std::string>> Plan(const std::string& name, const std::string& verb)
     {
         std::tuple<std::vector<std::string>, std::vector<std::string>> result;

@@ -150,11 +150,23 @@ void FakeManager::down(const ProfileName& name, Reply<void> reply) {
     reply({});
 }
 
+void FakeManager::reload(const ProfileName& name, Reply<control::PlanText> reply) {
+    throw_if_asked(name);
+    if (auto error = scripted_error(name)) return reply(fail(*error));
+    const auto at = tunnels_.find(name);
+    if (at == tunnels_.end()) return reply(fail(ErrorCode::kNotFound, "'" + name.str() + "' is not up"));
+    if (at->second.mtu == 1400) return reply(control::PlanText{}); // the profile is as it was
+    at->second.mtu = 1400;
+    if (observer_ != nullptr) observer_->on_tunnel_changed(at->second);
+    reply(control::PlanText{{"ip link set dev " + name.str() + " mtu 1400"}, {"a warning about caf\xe9"}});
+}
+
 void FakeManager::plan(const ProfileName& name, const std::string& verb, Reply<control::PlanText> reply) {
     throw_if_asked(name);
     if (auto error = scripted_error(name)) return reply(fail(*error));
-    reply(control::PlanText{{verb == "up" ? "ip link add dev " + name.str() + " type wireguard"
-                                          : "ip link delete dev " + name.str()},
+    reply(control::PlanText{{verb == "up"     ? "ip link add dev " + name.str() + " type wireguard"
+                             : verb == "down" ? "ip link delete dev " + name.str()
+                                              : "ip link set dev " + name.str() + " mtu 1400"},
                             {"a warning about caf\xe9"}});
 }
 

@@ -57,6 +57,18 @@ has "a peer's keys" "$(jq -c '.tunnels[0].peers[0] | [.name, .endpoint, .allowed
 rx=$(jq '.tunnels[0].peers[0].rx_bytes' <<<"$out")
 expect 0 "status again" "$WGCTL" status home --json
 has "counters are fresh" "$(jq --argjson before "$rx" '.tunnels[0].peers[0].rx_bytes > $before' <<<"$out")" '^true$'
+expect 0 "what reload would do" "$WGCTL" reload home --dry-run
+has "the step" "$out" "^ip link set dev home mtu 1400$"
+expect 0 "is not done" "$WGCTL" status home --json
+has "yet" "$(jq '.tunnels[0].mtu' <<<"$out")" '^1420$'
+expect 0 "reload" "$WGCTL" reload home
+has "says what it did" "$out" "^ip link set dev home mtu 1400$"
+has "and warns" "$err" "warning: a warning about caf"
+expect 0 "reload of what has not changed" "$WGCTL" reload home
+has "says so" "$out" "^home is as its profile says: nothing to do$"
+expect 0 "reload as JSON" "$WGCTL" reload home --json
+has "its keys" "$(jq -c . <<<"$out")" '^\{"version":1,"steps":\[\],"warnings":\[\]\}$'
+expect 6 "reload of what is not up" "$WGCTL" reload slow
 expect 0 "list with home up" "$WGCTL" list --json
 has "home is up" "$(jq -r '.profiles[] | select(.name == "home").state' <<<"$out")" '^up$'
 
@@ -105,7 +117,7 @@ expect 2 "an argument too many" "$WGCTL" down a b
 expect 2 "a name that is none" "$WGCTL" up ../etc/passwd
 expect 0 "--version" "$WGCTL" --version
 has "says it" "$out" '^wgctl [0-9]+\.[0-9]+\.[0-9]+$'
-for verb in up down status list plan check genkey genpsk pubkey completion; do
+for verb in up down reload status list plan check genkey genpsk pubkey completion; do
     expect 0 "$verb --help" "$WGCTL" "$verb" --help
     has "is its own" "$out" "^Usage: wgctl $verb"
 done

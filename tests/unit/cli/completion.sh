@@ -44,7 +44,7 @@ completes "home office" wgctl up ""
 completes "office" wgctl down o
 completes "home" wgctl status --json h
 completes "--json --watch --help" wgctl status --
-completes "up down" wgctl plan home ""
+completes "up down reload" wgctl plan home ""
 completes "" wgctl up home ""
 completes "bash zsh fish" wgctl completion ""
 completes "plan" wgctl help pl

@@ -69,6 +69,16 @@ class Daemon {
         manager_->down(named(name), [answer](Result<void> result) { *answer = std::move(result); });
         return answer;
     }
+    std::optional<Result<PlanText>> reload(const std::string& name) {
+        auto answer = begin_reload(name);
+        world_.turns.run();
+        return std::move(*answer);
+    }
+    std::shared_ptr<std::optional<Result<PlanText>>> begin_reload(const std::string& name) {
+        auto answer = std::make_shared<std::optional<Result<PlanText>>>();
+        manager_->reload(named(name), [answer](Result<PlanText> result) { *answer = std::move(result); });
+        return answer;
+    }
     std::optional<Result<PlanText>> plan(const std::string& name, const std::string& verb) {
         auto answer = std::make_shared<std::optional<Result<PlanText>>>();
         manager_->plan(named(name), verb, [answer](Result<PlanText> result) { *answer = std::move(result); });

@@ -3,45 +3,12 @@
 // failing and dying before and after it.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "tests/unit/control/daemon_fixture.hpp"
+#include "tests/unit/control/golden_world.hpp"
 
 using namespace wgd;
 using namespace wgd::control;
 using fakes::Faults;
-
-namespace {
-
-std::vector<fakes::NamedProfile> golden_profiles() {
-    std::vector<fakes::NamedProfile> profiles;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(std::string(WGD_SOURCE_DIR) + "/tests/golden/profiles")) {
-        if (entry.path().extension() != ".conf") continue;
-        std::ifstream file(entry.path(), std::ios::binary);
-        std::stringstream text;
-        text << file.rdbuf();
-        profiles.push_back({entry.path().stem().string(), text.str()});
-    }
-    std::sort(profiles.begin(), profiles.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    return profiles;
-}
-
-struct GoldenWorld : FakeWorld {
-    explicit GoldenWorld(const fakes::NamedProfile& profile, plan::Backend backend = plan::Backend::kKernel) {
-        kernel.add_link("lo", 65536);
-        kernel.add_link("eth0", 1500);
-        kernel.add_address("eth0", "172.31.250.10/24");
-        kernel.add_route("0.0.0.0/0", "eth0");
-        kernel.add_table_name("vpn", 200);
-        probe.report.kernel = backend == plan::Backend::kKernel;
-        disk.put("golden", profile.text); // file names may be longer than link names
-    }
-};
-
-} // namespace
 
 TEST_CASE("golden profiles: all of it or nothing of it") {
     const auto profiles = golden_profiles();
