@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// start_time: how long a WireGuard program takes from exec(2) until its configuration socket answers.
+// start_time: how long a WireGuard program takes from exec(2) until its configuration socket takes
+// connections, and until it has answered a request.
 //   start_time FILE SOCKET PROGRAM [ARGUMENT...]
 // becomes PROGRAM (so that its process id and its network namespace are the caller's); a child watches SOCKET
-// and writes the microseconds to FILE when a get request has been answered.
-#include <cerrno>
+// and writes both, in microseconds, to FILE.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -17,20 +17,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-bool answers(const char* path) {
+int connect_to(const char* path) { // -1: not there yet
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool answered = false;
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-        ::write(fd, "get=1\n\n", 7) == 7) {
-        pollfd poll{fd, POLLIN, 0};
-        char byte = 0;
-        answered = ::poll(&poll, 1, 10000) == 1 && ::read(fd, &byte, 1) == 1;
-    }
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
     ::close(fd);
-    return answered;
+    return -1;
+}
+
+bool answers(int fd) {
+    pollfd poll{fd, POLLIN, 0};
+    char byte = 0;
+    return ::write(fd, "get=1\n\n", 7) == 7 && ::poll(&poll, 1, 10000) == 1 && ::read(fd, &byte, 1) == 1;
 }
 
 } // namespace
@@ -46,16 +46,21 @@ int main(int argc, char** argv) {
         ::close(ready[0]);
         ::close(ready[1]); // the other side's read returns: this process runs
         const auto begin = Clock::now();
-        while (!answers(argv[2])) {
+        int fd = -1;
+        while ((fd = connect_to(argv[2])) < 0) {
             if (Clock::now() - begin > std::chrono::seconds(20)) return 1;
             ::usleep(100);
         }
-        const auto took = Clock::now() - begin;
+        const auto connected = Clock::now() - begin;
+        if (!answers(fd)) return 1;
+        const auto answered = Clock::now() - begin;
         FILE* const file = std::fopen(argv[1], "w");
         if (file == nullptr) return 1;
-        std::fprintf(
-            file, "%lld\n",
-            static_cast<long long>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+        const auto microseconds = [](Clock::duration time) {
+            return static_cast<long long>(
+                std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+        };
+        std::fprintf(file, "%lld %lld\n", microseconds(connected), microseconds(answered));
         std::fclose(file);
         return 0;
     }
