@@ -44,8 +44,8 @@ int main(int argc, char** argv) {
     if (::pipe(ready) < 0) return 1;
     if (::fork() == 0) {
         ::close(ready[0]);
-        ::close(ready[1]); // the other side's read returns: this process runs
         const auto begin = Clock::now();
+        ::close(ready[1]); // the other side's read returns: this process runs
         int fd = -1;
         while ((fd = connect_to(argv[2])) < 0) {
             if (Clock::now() - begin > std::chrono::seconds(20)) return 1;

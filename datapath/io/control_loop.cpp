@@ -294,7 +294,7 @@ int ControlLoop::set_device(DeviceDelta delta) {
             (void)udp_->replace(std::move(sockets)); // dup2 onto a descriptor that is open does not fail
             if (!engine_->is_up())                   // could not bind when the interface came up
                 engine_->set_up(true, read_clocks(), outbox_);
-            receive_crew_->wake();
+            receive_crew_->wake_and_wait();
         }
         engine_->note_listen_port(port_);
     }
@@ -329,7 +329,7 @@ void ControlLoop::set_up(bool up) {
         bound_ = false;
         (void)udp_->replace({});
     }
-    receive_crew_->wake();
+    receive_crew_->wake_and_wait();
 }
 
 void ControlLoop::link_changed() {

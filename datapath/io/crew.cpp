@@ -2,6 +2,7 @@
 #include "datapath/io/crew.hpp"
 
 #include <cerrno>
+#include <thread>
 
 namespace wgd::io {
 
@@ -23,6 +24,7 @@ std::optional<std::size_t> Crew::sleep(std::size_t self, std::span<const pollfd>
     while (::poll(worker.polled.data(), worker.polled.size(), -1) < 0 && errno == EINTR) {
     }
     const int state = worker.state.exchange(kAwake);
+    worker.sleeps.fetch_add(1);
     if ((worker.polled.back().revents & POLLIN) != 0) worker.wake.clear();
     return state >= 0 ? std::optional(static_cast<std::size_t>(state)) : std::nullopt;
 }
@@ -36,6 +38,17 @@ void Crew::call_to(std::size_t lane, std::size_t self) {
             worker.wake.ring();
             return;
         }
+    }
+}
+
+void Crew::wake_and_wait() {
+    for (const auto& worker : workers_) {
+        const std::uint32_t sleeps = worker->sleeps.load();
+        // Not asleep, or called awake just now: the next sleep begins with what the sources are then.
+        if (worker->state.load() == kAwake) continue;
+        worker->wake.ring();
+        while (worker->sleeps.load() == sleeps)
+            std::this_thread::yield();
     }
 }
 

@@ -123,6 +123,9 @@ class Crew {
 
     // --- any thread ---
     void wake(); // everybody: look at the sources again, and whether to stop
+    // As wake(), and returns when nobody sleeps on what its sources were before: a socket that was replaced
+    // keeps its port as long as somebody polls it. The workers must be running.
+    void wake_and_wait();
 
   private:
     static constexpr int kAwake = -1, kAsleep = -2;
@@ -130,8 +133,9 @@ class Crew {
         explicit Worker(Event event)
             : wake(std::move(event)) {}
         Event wake;
-        std::atomic<int> state{kAwake}; // or the lane it is called to
-        std::vector<pollfd> polled;     // its own
+        std::atomic<int> state{kAwake};       // or the lane it is called to
+        std::atomic<std::uint32_t> sleeps{0}; // that ended
+        std::vector<pollfd> polled;           // its own
     };
 
     Crew(std::vector<std::unique_ptr<Worker>> workers, std::size_t lanes)

@@ -27,6 +27,11 @@ class Eavesdropper {
     [[nodiscard]] unsigned cookie_replies() const { return count(3); }
     [[nodiscard]] unsigned transports() const { return count(4); }
     [[nodiscard]] unsigned keepalives() const { return keepalives_; }
+    // Keys and counters seen so far: for tests that measure memory.
+    void forget() {
+        nonces_.clear();
+        ephemerals_.clear();
+    }
     void reset_counts() {
         counts_ = {};
         keepalives_ = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bad networks and long times.
 #include <catch2/catch.hpp>
+#include <malloc.h>
 #include <map>
 
 #include "tests/sim/fixtures.hpp"
@@ -73,4 +74,26 @@ TEST_CASE("three devices talk for a day of protocol time", "[network]") {
     CHECK(right.engine().counters().handshakes_completed > 24 * 3600 / 150);
     CHECK(right.engine().counters().initiations_sent < 24 * 3600 / 110);
     CHECK(hub.engine().counters().handshakes_completed < 2 * 24 * 3600 / 110);
+}
+
+TEST_CASE("ten thousand handshakes leave nothing behind", "[network]") {
+    Pair pair;
+    pair.connect();
+    const auto handshakes = [&] { return pair.b.engine().counters().handshakes_completed; };
+    const auto shake_until = [&](std::uint64_t count) {
+        while (handshakes() < count) {
+            pair.a_to_b();
+            pair.world.run_for(wg::kRekeyAfterTime + 1s);
+            pair.a.delivered.clear();
+            pair.b.delivered.clear();
+            pair.world.eavesdropper.forget();
+        }
+    };
+    shake_until(1000);
+    const std::size_t before = ::mallinfo2().uordblks;
+    shake_until(10'000);
+    const std::size_t after = ::mallinfo2().uordblks;
+    CAPTURE(before, after);
+    CHECK(after <
+          before + 32'768); // less than four bytes a handshake; 0 in a sanitizer's build, which looks itself
 }

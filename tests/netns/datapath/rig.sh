@@ -28,6 +28,11 @@ PIDS=()
 rig_cleanup() {
   local status=$?
   trap - EXIT
+  # In a sanitizer's build; what it finds does not end the process.
+  if grep -sqE 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error:' "$RIG_DIR"/*.log; then
+    grep -sE -A 25 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error:' "$RIG_DIR"/*.log | head -n 80
+    status=1
+  fi
   for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
   for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null || true; done
   for socket in "$SOCKETS/$RIG"*.sock; do [ -e "$socket" ] && rm -f "$socket"; done # ends background ones
