@@ -113,6 +113,19 @@ class Reader {
         into = value.as_boolean();
     }
 
+    // true, false, or the interface that packets have to leave by. The name reaches nft, so it has to be one.
+    void masquerade(const toml::value& value, plan::Gateway& into) {
+        if (value.is_boolean()) {
+            into.masquerade = value.as_boolean();
+            into.masquerade_out.clear();
+            return;
+        }
+        if (!value.is_string() || !ProfileName::parse(value.as_string().str))
+            return problem(value, "masquerade is true, false, or the name of an interface in quotes");
+        into.masquerade = true;
+        into.masquerade_out = value.as_string().str;
+    }
+
     void seconds(const toml::value& value, std::string_view key, std::chrono::seconds& into,
                  std::int64_t least) {
         constexpr std::int64_t kMost = 24 * 60 * 60;
@@ -160,6 +173,11 @@ class Reader {
                 [&](const toml::value& v) { seconds(v, "endpoint_retry", into.endpoint_retry, 1); }},
                {"endpoint_retry_max",
                 [&](const toml::value& v) { seconds(v, "endpoint_retry_max", into.endpoint_retry_max, 1); }},
+               {"forward", [&](const toml::value& v) { boolean(v, "forward", into.gateway.forward); }},
+               {"masquerade", [&](const toml::value& v) { masquerade(v, into.gateway); }},
+               {"mss_clamp", [&](const toml::value& v) { boolean(v, "mss_clamp", into.gateway.mss_clamp); }},
+               {"isolate_peers",
+                [&](const toml::value& v) { boolean(v, "isolate_peers", into.gateway.isolate_peers); }},
                {"hooks", [&](const toml::value& v) { boolean(v, "hooks", into.hooks); }},
                {"hook_timeout",
                 [&](const toml::value& v) { seconds(v, "hook_timeout", into.hook_timeout, 1); }}});

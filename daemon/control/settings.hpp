@@ -12,6 +12,7 @@
 #include "common/base/log.hpp"
 #include "common/base/result.hpp"
 #include "common/model/names.hpp"
+#include "daemon/plan/forwarding.hpp"
 
 namespace wgd::control {
 
@@ -24,6 +25,7 @@ struct TunnelSettings {
     std::chrono::seconds endpoint_retry_max{300}; // up to this
     bool hooks = true;                            // run the profile's PreUp, PostUp, PreDown, PostDown
     std::chrono::seconds hook_timeout{60};        // for each of them
+    plan::Gateway gateway;                        // forward, masquerade, mss_clamp, isolate_peers
 
     bool operator==(const TunnelSettings&) const = default;
 };

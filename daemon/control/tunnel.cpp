@@ -39,6 +39,7 @@ Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
         scope.endpoints.push_back(endpoint.address);
     scope.mark = record_.mark.value_or(0);
     scope.sysctls = {std::string(plan::kSrcValidMark)};
+    scope.forwarding = settings_.gateway.forwards();
     if (has_record_) scope.sysctls.push_back(plan::promote_secondaries_key(name_.str()));
     for (const auto& [key, value] : record_.original_sysctls)
         if (key != plan::kSrcValidMark) scope.sysctls.push_back(key);
@@ -59,6 +60,7 @@ plan::Policy Tunnel::policy() const {
     policy.fwmark_given = record_.fwmark_given;
     policy.applied_tables = record_.tables;
     policy.applied_hooks = record_.hooks;
+    policy.gateway = settings_.gateway;
     policy.allow_hooks = settings_.hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;
@@ -101,15 +103,33 @@ Result<Tunnel::Prepared> Tunnel::prepare() {
     record.endpoint_specs = std::move(chosen.specs);
     record.fwmark_given = loaded_->profile.fwmark.has_value();
     record.profile_digest = loaded_->digest;
-    for (const std::string& key : desired->sysctls_needed) {
+    remember_sysctls(*desired, *snapshot, record);
+    return Prepared{std::move(*desired), std::move(*steps), std::move(record)};
+}
+
+// What is to go back to its value of before the first tunnel of ours, and what that value was: known from
+// before to this tunnel, else to another one, else as it is now.
+void Tunnel::remember_sysctls(const plan::Desired& desired, const plan::Snapshot& snapshot,
+                              Record& into) const {
+    for (const std::string& key : desired.sysctls_needed) {
         auto original = host_.original_sysctl(name_, key);
         if (const auto mine = record_.original_sysctls.find(key); mine != record_.original_sysctls.end())
             original = mine->second;
-        else if (const auto now = snapshot->sysctls.find(key); !original && now != snapshot->sysctls.end())
+        else if (const auto now = snapshot.sysctls.find(key); !original && now != snapshot.sysctls.end())
             original = now->second;
-        if (original) record.original_sysctls.emplace(key, *original);
+        if (original) into.original_sysctls.emplace(key, *original);
     }
-    return Prepared{std::move(*desired), std::move(*steps), std::move(record)};
+    // What a switch moved along can only be seen by the tunnel that turned it; the others learn it from that.
+    const auto take_over = [&](const std::map<std::string, std::string>& originals) {
+        for (const auto& [key, value] : originals)
+            if (const auto by = plan::switch_that_moves(key);
+                !by.empty() && desired.sysctls_needed.count(std::string(by)) != 0)
+                into.original_sysctls.emplace(key, value);
+    };
+    take_over(record_.original_sysctls);
+    take_over(host_.original_sysctls(name_));
+    for (const std::string& key : desired.sysctls_moved)
+        into.original_sysctls.emplace(key, snapshot.sysctls.at(key));
 }
 
 // The second look: all steps said they worked, now the system must say so too.
@@ -194,6 +214,13 @@ std::optional<std::string> Tunnel::original_sysctl(const std::string& key) const
     if (const auto found = record_.original_sysctls.find(key); found != record_.original_sysctls.end())
         return found->second;
     return std::nullopt;
+}
+
+std::map<std::string, std::string> Tunnel::original_sysctls() const {
+    std::map<std::string, std::string> originals;
+    if (pending_) originals = pending_->original_sysctls;
+    originals.insert(record_.original_sysctls.begin(), record_.original_sysctls.end());
+    return originals;
 }
 
 bool Tunnel::needs_sysctl(const std::string& key) const {

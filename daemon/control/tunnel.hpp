@@ -52,6 +52,9 @@ class TunnelHost {
     // The value of a sysctl before any tunnel of ours changed it, if another tunnel knows.
     [[nodiscard]] virtual std::optional<std::string> original_sysctl(const ProfileName& except,
                                                                      const std::string& key) const = 0;
+    // All of them, of all other tunnels.
+    [[nodiscard]] virtual std::map<std::string, std::string>
+    original_sysctls(const ProfileName& except) const = 0;
     // Another tunnel needs it, and is not on its way down.
     [[nodiscard]] virtual bool needs_sysctl(const ProfileName& except, const std::string& key) const = 0;
 };
@@ -103,6 +106,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] std::vector<std::uint32_t> marks() const;
     [[nodiscard]] std::vector<plan::Rule> rules() const;
     [[nodiscard]] std::optional<std::string> original_sysctl(const std::string& key) const;
+    [[nodiscard]] std::map<std::string, std::string> original_sysctls() const;
     [[nodiscard]] bool needs_sysctl(const std::string& key) const;
 
   private:
@@ -143,6 +147,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
     [[nodiscard]] plan::Policy policy() const;
     Result<Prepared> prepare();
+    void remember_sysctls(const plan::Desired& desired, const plan::Snapshot& snapshot, Record& into) const;
     [[nodiscard]] Result<void> verify(const plan::Desired& desired);
     [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
     // The same for an applier, which may outlive the tunnel.

@@ -239,6 +239,13 @@ std::optional<std::string> TunnelManager::original_sysctl(const ProfileName& exc
     return std::nullopt;
 }
 
+std::map<std::string, std::string> TunnelManager::original_sysctls(const ProfileName& except) const {
+    std::map<std::string, std::string> originals;
+    for (const auto& [name, tunnel] : tunnels_)
+        if (name != except) originals.merge(tunnel->original_sysctls());
+    return originals;
+}
+
 bool TunnelManager::needs_sysctl(const ProfileName& except, const std::string& key) const {
     return std::any_of(tunnels_.begin(), tunnels_.end(), [&](const auto& entry) {
         return entry.first != except && entry.second->needs_sysctl(key);

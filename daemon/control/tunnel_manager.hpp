@@ -57,6 +57,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     void add_reservations(const ProfileName& except, plan::Snapshot& snapshot) const override;
     std::optional<std::string> original_sysctl(const ProfileName& except,
                                                const std::string& key) const override;
+    std::map<std::string, std::string> original_sysctls(const ProfileName& except) const override;
     bool needs_sysctl(const ProfileName& except, const std::string& key) const override;
 
     void begin_reload(const ProfileName& name,

@@ -84,6 +84,7 @@ class Derivation {
         const std::vector<IpPrefix> prefixes = take_peers();
         take_mtu(prefixes);
         WGD_TRY(take_routing(prefixes));
+        take_forwarding();
         take_firewall();
         take_hooks();
         take_interface();
@@ -230,20 +231,49 @@ class Derivation {
         want_.hook_time_limit = policy_.hook_time_limit;
     }
 
-    // wg-quick's rules of a full tunnel (compat.md C6): nobody on the local network reaches the address
-    // inside, and replies to our marked packets carry the mark again.
-    void take_firewall() {
-        if (!want_.mark || want_.rules.empty()) return;
-        if (!snapshot_.nftables_problem.empty()) {
-            want_.warnings.push_back("without the firewall rules of a full tunnel: " +
-                                     snapshot_.nftables_problem);
-            return;
+    void take_forwarding() {
+        Forwarding forwarding = derive_forwarding(policy_.gateway, want_.link, snapshot_);
+        for (const auto& [key, value] : forwarding.sysctls) {
+            want_.sysctls.insert_or_assign(key, value);
+            want_.sysctls_needed.insert(key);
         }
+        want_.sysctls_moved = std::move(forwarding.moved);
+        for (std::string& warning : forwarding.warnings)
+            want_.warnings.push_back(std::move(warning));
+    }
+
+    // wg-quick's rules of a full tunnel (compat.md C6): nobody on the local network reaches the address
+    // inside, and replies to our marked packets carry the mark again. And those of a gateway.
+    void take_firewall() {
         TunnelTable table;
         table.link = want_.link;
-        table.fwmark = want_.mark;
-        for (const IpPrefix& address : want_.addresses)
-            table.local.push_back(address.address());
+        if (want_.mark && !want_.rules.empty()) {
+            table.fwmark = want_.mark;
+            for (const IpPrefix& address : want_.addresses)
+                table.local.push_back(address.address());
+        }
+        const bool full = !table.empty();
+        table.masquerade = policy_.gateway.masquerade;
+        table.masquerade_out = policy_.gateway.masquerade_out;
+        table.mss_clamp = policy_.gateway.mss_clamp;
+        table.isolate_peers = policy_.gateway.isolate_peers;
+        if (table.empty()) return;
+        if (!snapshot_.nftables_problem.empty()) {
+            const auto without = [&](bool wanted, const char* what) {
+                if (wanted)
+                    want_.warnings.push_back(std::string("without ") + what + ": " +
+                                             snapshot_.nftables_problem);
+            };
+            without(full, "the firewall rules of a full tunnel");
+            without(table.masquerade, "masquerading");
+            without(table.mss_clamp, "mss_clamp");
+            without(table.isolate_peers, "isolate_peers: peers reach each other");
+            return;
+        }
+        if (table.masquerade) {
+            table.listen_ports = snapshot_.listen_ports;
+            if (profile_.listen_port.value_or(0) != 0) table.listen_ports.insert(*profile_.listen_port);
+        }
         want_.tables.push_back(render(table));
     }
 

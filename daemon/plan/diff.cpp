@@ -14,6 +14,7 @@
 #include "common/model/marks.hpp"
 #include "daemon/plan/device_change.hpp"
 #include "daemon/plan/firewall.hpp"
+#include "daemon/plan/forwarding.hpp"
 #include "daemon/plan/plan.hpp"
 #include "daemon/plan/routing.hpp"
 
@@ -265,13 +266,34 @@ class Differ {
     }
 
     void sysctls() {
-        for (const auto& [key, value] : want_.sysctls) {
-            const auto current = have_.sysctls.find(key);
-            if (current == have_.sysctls.end()) {
+        std::map<std::string, std::string> have = have_.sysctls; // as the steps change it
+        for (const auto& [key, value] : in_writing_order(want_.sysctls)) {
+            const auto current = have.find(key);
+            if (current == have.end()) {
                 plan_.warnings.push_back("this system has no sysctl " + key);
-            } else if (current->second != value) {
-                step(SetSysctl{key, value}, {SetSysctl{key, current->second}});
+            } else if (current->second == value) {
+                continue;
+            } else if (have_.sysctls_read_only.count(key) != 0) {
+                plan_.warnings.push_back(key + " cannot be set to " + value +
+                                         ", because /proc/sys is read-only here (a container?); it is " +
+                                         current->second);
+            } else {
+                std::vector<Op> undo{SetSysctl{key, current->second}};
+                current->second = value;
+                turn_along(key, value, have, undo);
+                step(SetSysctl{key, value}, std::move(undo));
             }
+        }
+    }
+
+    // What a switch moves: what it will be, and how to take it back.
+    static void turn_along(const std::string& key, const std::string& value,
+                           std::map<std::string, std::string>& have, std::vector<Op>& undo) {
+        const std::string before = std::get<SetSysctl>(undo.front()).value;
+        for (auto& [moved, now] : have) {
+            if (switch_that_moves(moved) != key) continue;
+            if (value_after_switch(moved, before) != now) undo.push_back(SetSysctl{moved, now});
+            now = value_after_switch(moved, value);
         }
     }
 

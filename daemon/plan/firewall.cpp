@@ -53,6 +53,38 @@ ReplaceTable replace(std::string name, std::string_view body) {
     return op;
 }
 
+// Port shadow (CVE-2021-3773): a peer sends from the port of a service of this machine to somebody; if that
+// port were kept, the connection tracking would hand that somebody's packets to the service over to the peer.
+// Services live below the ephemeral ports (ip-sysctl.rst, ip_local_port_range), tunnels where they listen.
+constexpr std::uint16_t kFirstEphemeral = 32768;
+// Above the ports that this machine's own connections take, as Linux has masqueraded since 2.0.
+constexpr std::uint32_t kFirstMasqueraded = 61000;
+
+std::vector<std::string> ports_of_services(const std::set<std::uint16_t>& listen_ports) {
+    std::vector<std::string> ports{fmt::format("0-{}", kFirstEphemeral - 1)};
+    for (const std::uint16_t port : listen_ports)
+        if (port >= kFirstEphemeral) ports.push_back(std::to_string(port));
+    return ports;
+}
+
+// The longest stretch of them in which nobody listens, "61000-65535".
+std::string free_ports(const std::set<std::uint16_t>& listen_ports) {
+    std::uint32_t begin = kFirstMasqueraded, best = begin, length = 0;
+    const auto close = [&](std::uint32_t end) { // first port behind the stretch
+        if (end > begin && end - begin > length) {
+            best = begin;
+            length = end - begin;
+        }
+    };
+    for (const std::uint16_t port : listen_ports) {
+        if (port < kFirstMasqueraded) continue;
+        close(port);
+        begin = port + 1U;
+    }
+    close(65536);
+    return fmt::format("{}-{}", best, best + length - 1);
+}
+
 std::string body_of(const TunnelTable& table) {
     std::string rules;
     const auto out = std::back_inserter(rules);
@@ -95,14 +127,16 @@ std::string body_of(const TunnelTable& table) {
         rules += "    }\n";
     }
     if (table.masquerade) {
-        const auto towards = table.masquerade_out.empty()
-                                 ? fmt::format("oifname != \"{}\"", table.link)
-                                 : fmt::format("oifname \"{}\"", table.masquerade_out);
+        const auto passing =
+            fmt::format("iifname \"{}\" {}", table.link,
+                        table.masquerade_out.empty() ? fmt::format("oifname != \"{}\"", table.link)
+                                                     : fmt::format("oifname \"{}\"", table.masquerade_out));
         fmt::format_to(
             out,
             "    chain postnat {{\n        type nat hook postrouting priority srcnat; policy accept;\n"
-            "        iifname \"{}\" {} masquerade\n    }}\n",
-            table.link, towards);
+            "        {0} meta l4proto {{ tcp, udp }} th sport {{ {1} }} masquerade to :{2}\n"
+            "        {0} masquerade\n    }}\n",
+            passing, join(ports_of_services(table.listen_ports)), free_ports(table.listen_ports));
     }
     return rules;
 }

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct TunnelTable {
     std::string masquerade_out; // only towards this link; empty: any but the tunnel
     bool isolate_peers = false;
     bool mss_clamp = false;
+    std::set<std::uint16_t> listen_ports; // of this machine's tunnels: no masqueraded packet bears one
 
     [[nodiscard]] bool empty() const;
     bool operator==(const TunnelTable&) const = default;

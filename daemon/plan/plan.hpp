@@ -52,6 +52,7 @@ struct Policy {
     bool fwmark_given = false;                         // the profile that was applied had a FwMark
     std::map<std::string, std::string> applied_tables; // nftables: name -> transaction that made it
     HookSet applied_hooks;                             // of the profile that the tunnel came up with
+    Gateway gateway;
     bool allow_hooks = true;
     std::uint32_t hook_time_limit = 60; // seconds
 };
@@ -86,6 +87,7 @@ struct Desired {
     std::vector<Route> routes;                  // longest prefix first
     std::map<std::string, std::string> sysctls; // to be set, the ones to go back to their original among them
     std::set<std::string> sysctls_needed;       // to be kept while the tunnel is up
+    std::set<std::string> sysctls_moved;        // changed along with those: to be remembered as they are
     std::vector<ReplaceTable> tables;           // nftables
     std::map<std::string, std::string> applied_tables; // from the policy: to go back to
     HookSet hooks;

@@ -12,6 +12,7 @@
 
 #include "common/base/ip.hpp"
 #include "common/model/device.hpp"
+#include "daemon/plan/forwarding.hpp"
 #include "daemon/plan/op.hpp"
 
 namespace wgd::plan {
@@ -50,9 +51,12 @@ struct Snapshot {
     std::vector<EndpointPath> endpoint_paths;         // for each resolved endpoint that has a route
     std::optional<EndpointPath> default_path;         // of the default route, for the MTU rule
     std::map<std::string, std::string> sysctls;       // the keys the planner asked for, those that exist
+    std::set<std::string> sysctls_read_only;          // those of them that cannot be written here
+    std::vector<ForwardBarrier> forward_barriers;     // of others; only when the scope forwards
     std::map<std::string, TableState> tables;         // our nftables tables, by name
     std::string nftables_problem;                     // why nftables cannot be used here; empty: it can
     std::set<std::uint32_t> marks_in_use;             // fwmarks of other devices and of our other tunnels
+    std::set<std::uint16_t> listen_ports;             // of other WireGuard devices
     std::map<std::string, std::uint32_t> table_names; // rt_tables (ip-route(8)), for Table = NAME
     bool ipv6_available = true;                       // not disabled (module, sysctl all/default)
 };

@@ -29,6 +29,7 @@ struct SnapshotScope {
     std::vector<IpAddress> endpoints; // look up their paths
     std::uint32_t mark = 0;           // with this mark, 0 for none
     std::vector<std::string> sysctls;
+    bool forwarding = false; // also what a machine that forwards has to know (plan/forwarding.hpp)
 };
 
 class SystemReader {

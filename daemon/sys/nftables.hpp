@@ -27,6 +27,9 @@ class Nftables {
     // Tables of family inet whose name begins with kNftTablePrefix. Errors as above.
     Result<std::map<std::string, plan::TableState>> tables();
 
+    // What `nft list WHAT` prints. `what` is made of fixed words and of names that the kernel gave.
+    Result<std::string> list(const std::string& what) { return command("list " + what); }
+
   private:
     struct Closer {
         void operator()(nft_ctx* context) const;

@@ -50,6 +50,11 @@ Result<void> write_sysctl(const std::string& key, const std::string& value) {
     return fail(std::move(error));
 }
 
+bool sysctl_read_only(const std::string& key) {
+    const auto fd = open_sysctl(key, O_WRONLY);
+    return !fd && fd.error().sys_errno == EROFS;
+}
+
 bool ipv6_available() {
     const auto enabled = [](const char* key) {
         const auto value = read_sysctl(key);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <linux/rtnetlink.h>
 
+#include "daemon/sys/foreign_firewall.hpp"
 #include "daemon/sys/rtnl_address.hpp"
 #include "daemon/sys/rtnl_link.hpp"
 #include "daemon/sys/rtnl_route.hpp"
@@ -85,12 +86,21 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
     WGD_TRY(read_device_of(scope.link, snapshot));
     read_marks(scope.link, snapshot);
 
-    for (const std::string& key : scope.sysctls) {
+    std::vector<std::string> keys = scope.sysctls;
+    if (scope.forwarding) {
+        std::vector<std::string> link_names;
+        for (const auto& [name, link] : snapshot.links)
+            link_names.push_back(name);
+        for (std::string& key : plan::forwarding_keys(link_names))
+            keys.push_back(std::move(key));
+        snapshot.forward_barriers = forward_barriers(nftables_, scope.link);
+    }
+    for (const std::string& key : keys) {
         auto value = read_sysctl(key);
-        if (value)
-            snapshot.sysctls.emplace(key, std::move(*value));
-        else if (value.error().code != ErrorCode::kNotFound)
-            return fail(std::move(value).error());
+        if (value) snapshot.sysctls.emplace(key, std::move(*value));
+        if (value && sysctl_read_only(key)) snapshot.sysctls_read_only.insert(key);
+        if (value) continue;
+        if (value.error().code != ErrorCode::kNotFound) return fail(std::move(value).error());
     }
     if (auto tables = nftables_.tables())
         snapshot.tables = std::move(*tables);
@@ -136,6 +146,7 @@ void LinuxReader::read_marks(const std::string& except, plan::Snapshot& into) {
         if (!backend) continue;
         const auto device = *backend == plan::Backend::kKernel ? kernel_.get(name) : userspace_.get(name);
         if (device && device->fwmark != 0) into.marks_in_use.insert(device->fwmark);
+        if (device && device->listen_port != 0) into.listen_ports.insert(device->listen_port);
     }
 }
 

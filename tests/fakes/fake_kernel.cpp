@@ -15,7 +15,8 @@ using namespace wgd::plan;
 
 namespace {
 
-constexpr std::uint8_t kKernelProtocol = 2; // RTPROT_KERNEL
+constexpr std::uint8_t kKernelProtocol = 2;      // RTPROT_KERNEL
+constexpr std::uint8_t kRouterAdvertisement = 9; // RTPROT_RA
 
 Result<void> kernel_error(int err, const Op& op) {
     return fail_errno(ErrorCode::kKernel, err, describe(op));
@@ -55,6 +56,27 @@ FakeKernel::FakeKernel(Faults& faults, Turns& turns)
     }
     rules_.push_back(plain_rule(Family::kIpv4, 32767, 253));
     sysctls_[std::string(kSrcValidMark)] = "0";
+    sysctls_[std::string(kForwardIpv4)] = "0";
+    sysctls_[std::string(kForwardIpv6)] = "0";
+    sysctls_[std::string(kAcceptRedirects)] = "1";
+    add_link_sysctls("default");
+}
+
+void FakeKernel::add_link_sysctls(const std::string& link) {
+    sysctls_["net/ipv4/conf/" + link + "/forwarding"] = sysctls_[std::string(kForwardIpv4)];
+    sysctls_["net/ipv6/conf/" + link + "/forwarding"] = sysctls_[std::string(kForwardIpv6)];
+    if (link != "default") sysctls_["net/ipv6/conf/" + link + "/accept_ra"] = "1";
+}
+
+// The switches of forwarding move other values, and drop what router advertisements brought.
+void FakeKernel::turn_along(const std::string& key, const std::string& value) {
+    for (auto& [moved, now] : sysctls_)
+        if (switch_that_moves(moved) == key) now = value_after_switch(moved, value);
+    if (key != kForwardIpv6 || value == "0") return;
+    remove_routes([&](const Route& route) {
+        return route.protocol == kRouterAdvertisement &&
+               sysctls_["net/ipv6/conf/" + route.link + "/accept_ra"] != "2";
+    });
 }
 
 Result<FakeKernel::FakeLink*> FakeKernel::find(const std::string& name) {
@@ -126,6 +148,9 @@ void FakeKernel::add_link_local(FakeLink& link) {
 void FakeKernel::remove_link(const std::string& name) {
     links_.erase(name);
     sysctls_.erase(promote_secondaries_key(name));
+    for (const char* family : {"ipv4", "ipv6"})
+        sysctls_.erase(fmt::format("net/{}/conf/{}/forwarding", family, name));
+    sysctls_.erase("net/ipv6/conf/" + name + "/accept_ra");
     watched_.erase(name);
     routes_.erase(std::remove_if(routes_.begin(), routes_.end(),
                                  [&](const Route& route) { return route.link == name; }),
@@ -216,6 +241,7 @@ struct FakeKernel::Apply {
         link.device->name = op.name;
         world.links_.emplace(op.name, std::move(link));
         world.sysctls_[promote_secondaries_key(op.name)] = "0";
+        world.add_link_sysctls(op.name);
         return {};
     }
     Result<void> operator()(const DeleteLink& op) const {
@@ -369,6 +395,8 @@ struct FakeKernel::Apply {
     Result<void> operator()(const SetSysctl& op) const {
         const auto found = world.sysctls_.find(op.key);
         if (found == world.sysctls_.end()) return kernel_error(ENOENT, whole);
+        if (world.read_only_sysctls_.count(op.key) != 0) return kernel_error(EROFS, whole);
+        if (found->second != op.value) world.turn_along(op.key, op.value);
         found->second = op.value;
         return {};
     }
@@ -408,8 +436,9 @@ Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
     for (const auto& [name, link] : links_) {
         snapshot.links[name] = link.link;
         snapshot.addresses[name] = link.addresses;
-        if (link.device && name != scope.link && link.device->fwmark != 0)
-            snapshot.marks_in_use.insert(link.device->fwmark);
+        if (!link.device || name == scope.link) continue;
+        if (link.device->fwmark != 0) snapshot.marks_in_use.insert(link.device->fwmark);
+        if (link.device->listen_port != 0) snapshot.listen_ports.insert(link.device->listen_port);
     }
     snapshot.rules = rules_;
     snapshot.routes = routes_;
@@ -423,7 +452,17 @@ Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
         if (const auto path = path_to(endpoint, scope.link)) snapshot.endpoint_paths.push_back(*path);
     snapshot.default_path = path_to(IpAddress::v4({192, 0, 2, 1}), scope.link);
     if (!snapshot.default_path) snapshot.default_path = path_to(*IpAddress::parse("2001:db8::1"), scope.link);
-    for (const std::string& key : scope.sysctls)
+    std::vector<std::string> keys = scope.sysctls;
+    if (scope.forwarding) {
+        std::vector<std::string> names;
+        for (const auto& [name, link] : links_)
+            names.push_back(name);
+        for (std::string& key : forwarding_keys(names))
+            keys.push_back(std::move(key));
+        snapshot.forward_barriers = barriers_;
+    }
+    snapshot.sysctls_read_only = read_only_sysctls_;
+    for (const std::string& key : keys)
         if (const auto found = sysctls_.find(key); found != sysctls_.end())
             snapshot.sysctls[key] = found->second;
     snapshot.table_names = table_names_;
@@ -471,6 +510,7 @@ void FakeKernel::add_link(const std::string& name, std::uint32_t mtu, const std:
     FakeLink link;
     link.link = {name, next_index_++, kind, "", mtu, true};
     if (kind == "wireguard") link.device.emplace().name = name;
+    add_link_sysctls(name);
     links_.emplace(name, std::move(link));
 }
 
@@ -481,6 +521,10 @@ void FakeKernel::add_address(const std::string& link, const std::string& prefix)
 void FakeKernel::add_route(const std::string& prefix, const std::string& link, std::uint32_t table,
                            std::uint32_t metric) {
     (void)apply(AddRoute{Route{*IpPrefix::parse(prefix), link, table, 4 /* RTPROT_STATIC */, metric}});
+}
+
+void FakeKernel::add_advertised_default(const std::string& link) {
+    routes_.push_back({*IpPrefix::parse("::/0"), link, kMainTable, kRouterAdvertisement, 1024});
 }
 
 void FakeKernel::add_rule(const Rule& rule) {

@@ -9,6 +9,8 @@
 //     the next one; the last IPv4 address of a link takes the link's IPv4 routes along, in all tables;
 //   - a rule without a priority gets one below the lowest that is not zero;
 //   - a second route with the same table, destination and metric is EEXIST; a route needs a link that is up;
+//   - turning forwarding moves other values, and ends what router advertisements brought unless accept_ra is
+//   2;
 //   - an MTU below 1280 ends IPv6 on the link;
 //   - an nftables table is replaced whole or not at all, whatever links it names;
 //   - an allowed IP belongs to one peer: adding it to another takes it away from the first.
@@ -49,6 +51,9 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void set_sysctl(const std::string& key, const std::string& value) { sysctls_[key] = value; }
     void set_ipv6(bool available) { ipv6_ = available; }
     void set_nftables(std::string problem) { nftables_problem_ = std::move(problem); }
+    void set_read_only(const std::string& sysctl) { read_only_sysctls_.insert(sysctl); }
+    void add_barrier(plan::ForwardBarrier barrier) { barriers_.push_back(std::move(barrier)); }
+    void add_advertised_default(const std::string& link); // a router's, by RA
     void remove_table(const std::string& name) { tables_.erase(name); }
     void add_table_name(const std::string& name, std::uint32_t id) { table_names_[name] = id; }
     void delete_link(const std::string& name);                           // and tells the observer
@@ -87,6 +92,8 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void remove_link(const std::string& name);
     void connect(const FakeLink& link, const IpPrefix& address);
     void disconnect(const FakeLink& link, const IpPrefix& address);
+    void add_link_sysctls(const std::string& link);
+    void turn_along(const std::string& key, const std::string& value);
     static void insert_address(FakeLink& link, const IpPrefix& address);
     void remove_routes(const std::function<bool(const plan::Route&)>& match);
     void add_link_local(FakeLink& link);
@@ -103,6 +110,8 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     std::vector<plan::Rule> rules_; // in the kernel's order
     std::vector<plan::Route> routes_;
     std::map<std::string, std::string> sysctls_;
+    std::set<std::string> read_only_sysctls_;
+    std::vector<plan::ForwardBarrier> barriers_;
     std::map<std::string, std::uint32_t> table_names_;
     std::map<std::string, plan::ReplaceTable> tables_; // nftables
     std::string nftables_problem_;

@@ -68,6 +68,19 @@ TEST_CASE("settings: every problem, with its line and what was meant") {
     CHECK(complaint("[daemon]\nlog_level = \"info\"\nlog_level = \"debug\"\n").find("wgd.toml:") == 0);
 }
 
+TEST_CASE("settings: a gateway's") {
+    const auto settings = Settings::parse("[tunnel.home]\nforward = true\nmasquerade = \"eth0\"\n"
+                                          "mss_clamp = true\nisolate_peers = true\n"
+                                          "[tunnel.all]\nmasquerade = true\n",
+                                          "wgd.toml");
+    REQUIRE(settings);
+    CHECK(settings->of(*ProfileName::parse("home")).gateway == plan::Gateway{true, true, "eth0", true, true});
+    CHECK(settings->of(*ProfileName::parse("all")).gateway == plan::Gateway{false, true, "", false, false});
+    for (const char* value : {"3", "\"\"", "\"eth0\\\" accept; #\"", "\"a b\"", "\"wlan*\"", "[\"eth0\"]"})
+        CHECK(complaint(std::string("[defaults]\nmasquerade = ") + value + "\n") ==
+              "wgd.toml:2: masquerade is true, false, or the name of an interface in quotes");
+}
+
 TEST_CASE("settings: an empty file is the defaults") {
     const auto settings = Settings::parse("", "wgd.toml");
     REQUIRE(settings);
