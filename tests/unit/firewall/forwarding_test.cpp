@@ -106,7 +106,8 @@ TEST_CASE("a machine that forwards already is left as it is") {
     const std::string before = bench.kernel.dump();
     const Desired desired = bench.want();
     CHECK(desired.sysctls_moved.empty());
-    for (const Step& step : diff(desired, bench.look_all())->steps)
+    const Plan plan = *diff(desired, bench.look_all());
+    for (const Step& step : plan.steps)
         CHECK_FALSE(std::holds_alternative<SetSysctl>(step.act));
     bench.up();
     bench.down();
