@@ -15,7 +15,7 @@ WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
 . "$here/world.sh"
 . "$here/traffic.sh"
 
-need_tools wg wireguard-go nft jq socat ping python3 tcpdump
+need_tools wg wireguard-go nft jq socat ping python3 tcpdump conntrack
 need_programs wgd wgctl wgd-datapath
 enter_scene "$@"
 
@@ -89,6 +89,12 @@ EOT
     on roamer ip address add "$4/128" dev "$1" nodad
     on roamer ip link set mtu 1420 dev "$1"
 }
+# A gateway that was down knows nothing of the client's session; a client finds that out by itself, but not at once.
+renew() { # MACHINE LINK ENDPOINT ALLOWED-IPS
+    on "$1" wg set "$2" peer "$PEER_PUBLIC" remove
+    on "$1" wg set "$2" peer "$PEER_PUBLIC" endpoint "$3" allowed-ips "$4" persistent-keepalive 1
+}
+renew_client() { renew roamer office "192.0.2.1:$PEER_PORT" 0.0.0.0/0,::/0; }
 client office "$HOME_KEY" 10.9.0.2 fd09::2
 on roamer ip route add default dev office
 on roamer ip -6 route add default dev office
@@ -131,10 +137,10 @@ sys.exit(1)' "$1"
 }
 check "port unreachable, IPv4" refused "$INTERNET_V4"
 check "port unreachable, IPv6" refused "$INTERNET_V6"
-on roamer ping -n -M do -s 1392 -c 2 -i 0.2 -W 2 "$INTERNET_V4" >"$SCENE/out" 2>&1 # 1420 bytes, the tunnel's MTU
-check "fragmentation needed, IPv4: mtu = 1380" grep -Eq 'mtu ?= ?1380' "$SCENE/out"
-on roamer ping -n -M do -s 1372 -c 2 -i 0.2 -W 2 "$INTERNET_V6" >"$SCENE/out" 2>&1
-check "packet too big, IPv6: mtu = 1380" grep -Eq 'mtu ?= ?1380' "$SCENE/out"
+on roamer ping -n -M "do" -s 1392 -c 2 -i 0.2 -W 2 "$INTERNET_V4" >"$SCENE/said" 2>&1 # 1420 bytes, the tunnel's MTU
+check "fragmentation needed, IPv4: mtu = 1380" grep -Eq 'mtu ?= ?1380' "$SCENE/said"
+on roamer ping -n -M "do" -s 1372 -c 2 -i 0.2 -W 2 "$INTERNET_V6" >"$SCENE/said" 2>&1
+check "packet too big, IPv6: mtu = 1380" grep -Eq 'mtu ?= ?1380' "$SCENE/said"
 make_payload 4
 transfer "upload over the narrow link" roamer internet "$INTERNET_V4"
 transfer "upload over the narrow link, IPv6" roamer internet "$INTERNET_V6"
@@ -149,7 +155,18 @@ check "mss_clamp: a connection asks for segments of 1340 at most" \
 heading "Port shadow: a peer sends from the gateway's own port"
 # If the gateway kept the peer's source port, what a stranger then sends to the tunnel's port would be taken for the
 # answer and handed to the peer (CVE-2021-3773).
-shadow() { # the number of packets for the gateway's port that end up with the peer
+shadow() { # prints the source port the stranger sees, and whether its packets for 51820 end up with the peer
+    start internet stranger timeout 20 python3 -uc '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("'"$INTERNET_V4"'", 40000))
+print("ready")
+s.settimeout(15)
+print("port", s.recvfrom(100)[1][1])
+for i in range(20):
+    s.sendto(b"a handshake for the gateway", ("198.51.100.1", 51820))'
+    local stranger=$STARTED log=$SCENE/internet/stranger.log
+    wait_for 10 "the stranger" grep -q ready "$log"
     on roamer python3 -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -160,29 +177,26 @@ try:
     s.recv(100)
     print("caught")
 except socket.timeout:
-    print("nothing")' >"$SCENE/shadow" &
-    local peer=$!
-    on internet timeout 10 python3 -c '
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("'"$INTERNET_V4"'", 40000))
-s.settimeout(5)
-s.recv(100)
-for i in range(20):
-    s.sendto(b"a handshake for the gateway", ("198.51.100.1", 51820))'
-    wait "$peer"
-    cat "$SCENE/shadow"
+    print("nothing")'
+    wait "$stranger"
+    sed -n 's/^port //p' "$log"
+    rm -f "$log"
 }
-check "a stranger's packet for the tunnel's port reaches the tunnel, not the peer" test "$(shadow)" = nothing
-on gateway nft list table inet wgd-office >"$SCENE/rules"
-on gateway conntrack -F 2>/dev/null || on gateway bash -c 'echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout; sleep 2'
+forget() { on gateway conntrack -F 2>/dev/null; }
+shadow >"$SCENE/shadow"
+check "a stranger's packet for the tunnel's port does not go to the peer" grep -qx nothing "$SCENE/shadow"
+check "  ... because the peer had to take another port: $(tail -1 "$SCENE/shadow")" test "$(tail -1 "$SCENE/shadow")" -ge 61000
+forget
 on gateway nft -f - <<EOT
-table ip naive { chain post { type nat hook postrouting priority 90; oifname "eth1" iifname "office" masquerade; }
+table ip naive {
+chain post { type nat hook postrouting priority 90; iifname "office" oifname "eth1" masquerade
+}
 }
 EOT
-check "(with a plain masquerade rule before ours the attack succeeds)" test "$(shadow)" = caught
+shadow >"$SCENE/shadow"
+check "(with a plain masquerade rule before ours the attack succeeds)" grep -qx caught "$SCENE/shadow"
 on gateway nft delete table ip naive
-on gateway bash -c 'echo 30 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout'
+forget
 
 heading "Two tunnels share the switch"
 check "wgctl up branch" wgctl gateway up branch
@@ -205,12 +219,18 @@ EOT
 on internet ip address add 10.9.0.3/32 dev mate
 on internet ip route add 10.9.0.0/24 dev mate
 check "wgctl up office" wgctl gateway up office
+renew_client
+renew internet mate "198.51.100.1:$PEER_PORT" 10.9.0.0/24
+wait_for 5 "the second peer" on gateway ping -n -c 1 -W 1 10.9.0.3
 check "without it, peers reach each other" ping_ok roamer 10.9.0.3
 check "wgctl down office" wgctl gateway down office
 sed -i 's/^mss_clamp.*/isolate_peers = true/' "$SCENE/gateway/wgd.toml"
 kill -HUP "$WGD_PID"
 wait_for 5 "the settings" grep -q 'settings read again' "$SCENE/gateway/wgd.log"
 check "wgctl up office" wgctl gateway up office
+renew_client
+renew internet mate "198.51.100.1:$PEER_PORT" 10.9.0.0/24
+wait_for 5 "the second peer" on gateway ping -n -c 1 -W 1 10.9.0.3
 check "the internet still answers" ping_ok roamer "$INTERNET_V4"
 check "with it, they do not" bash -c '! nsenter --target "$1" --net ping -n -c 3 -i 0.2 -W 1 10.9.0.3' - "${MACHINE_PID[roamer]}"
 check "wgctl down office" wgctl gateway down office
@@ -239,7 +259,7 @@ chain filter_FORWARD { type filter hook forward priority 10; policy accept; reje
 }
 }' 'firewall-cmd .*--add-interface=office' "firewalld's"
 on gateway nft -f - <<<'table inet mine {
-chain fwd { type filter hook forward priority 0; policy drop; iifname "office" accept
+chain mine_forward { type filter hook forward priority 0; policy drop; iifname "office" accept
 }
 }'
 check_shown "a firewall that has a rule for the tunnel" wgctl gateway plan office
@@ -255,6 +275,7 @@ fi
 
 heading "A daemon that dies puts it right when it is back"
 check "wgctl up office" wgctl gateway up office
+renew_client
 stop "$WGD_PID" KILL
 start_wgd gateway
 check "the internet still answers" ping_ok roamer "$INTERNET_V4"
