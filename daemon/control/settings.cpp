@@ -8,6 +8,8 @@
 #include <toml.hpp>
 #include <vector>
 
+#include "daemon/plan/exclusion.hpp"
+
 namespace wgd::control {
 namespace {
 
@@ -134,6 +136,27 @@ class Reader {
         into = std::chrono::seconds(value.as_integer());
     }
 
+    void ranges(const toml::value& value, std::string_view key, std::vector<IpPrefix>& into) {
+        if (!value.is_array())
+            return problem(value, fmt::format("{0} is a list: {0} = [\"192.168.0.0/16\", \"lan\"]", key));
+        into.clear();
+        for (const toml::value& item : value.as_array()) {
+            const auto given = text(item, fmt::format("what is in {}", key));
+            if (!given) continue;
+            if (*given == "lan") {
+                into.insert(into.end(), plan::lan_ranges().begin(), plan::lan_ranges().end());
+            } else if (const auto range = IpPrefix::parse(*given); !range) {
+                problem(item, fmt::format("{} has \"{}\", which is neither an address range nor \"lan\"", key,
+                                          *given));
+            } else if (range->is_default()) {
+                problem(item,
+                        fmt::format("{} has \"{}\": nothing would be left for the tunnel", key, *given));
+            } else {
+                into.push_back(range->network());
+            }
+        }
+    }
+
     // A program run as root, or a directory trusted with keys: never found by way of a working directory.
     void path(const toml::value& value, std::string_view key, std::string& into) {
         const auto given = text(value, key);
@@ -178,6 +201,7 @@ class Reader {
                {"mss_clamp", [&](const toml::value& v) { boolean(v, "mss_clamp", into.gateway.mss_clamp); }},
                {"isolate_peers",
                 [&](const toml::value& v) { boolean(v, "isolate_peers", into.gateway.isolate_peers); }},
+               {"exclude", [&](const toml::value& v) { ranges(v, "exclude", into.exclude); }},
                {"hooks", [&](const toml::value& v) { boolean(v, "hooks", into.hooks); }},
                {"hook_timeout",
                 [&](const toml::value& v) { seconds(v, "hook_timeout", into.hook_timeout, 1); }}});

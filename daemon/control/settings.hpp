@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/base/ip.hpp"
 #include "common/base/log.hpp"
 #include "common/base/result.hpp"
 #include "common/model/names.hpp"
@@ -26,6 +28,7 @@ struct TunnelSettings {
     bool hooks = true;                            // run the profile's PreUp, PostUp, PreDown, PostDown
     std::chrono::seconds hook_timeout{60};        // for each of them
     plan::Gateway gateway;                        // forward, masquerade, mss_clamp, isolate_peers
+    std::vector<IpPrefix> exclude;                // kept out of a full tunnel; "lan" is spelt out
 
     bool operator==(const TunnelSettings&) const = default;
 };

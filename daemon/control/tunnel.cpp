@@ -61,6 +61,7 @@ plan::Policy Tunnel::policy() const {
     policy.applied_tables = record_.tables;
     policy.applied_hooks = record_.hooks;
     policy.gateway = settings_.gateway;
+    policy.exclude = settings_.exclude;
     policy.allow_hooks = settings_.hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;

@@ -7,6 +7,7 @@
 
 #include "common/model/limits.hpp"
 #include "common/model/marks.hpp"
+#include "daemon/plan/exclusion.hpp"
 #include "daemon/plan/firewall.hpp"
 #include "daemon/plan/mtu.hpp"
 #include "daemon/plan/plan.hpp"
@@ -79,6 +80,7 @@ class Derivation {
         WGD_TRY(link_is_free_or_ours());
         if (exists_ && snapshot_.device_backend) want_.backend = *snapshot_.device_backend;
         if (exists_ && !policy_.owned_mark) policy_.owned_mark = mark_of_device(snapshot_);
+        want_.owned_mark = policy_.owned_mark;
         choose_families();
         WGD_TRY(take_addresses());
         const std::vector<IpPrefix> prefixes = take_peers();
@@ -197,7 +199,16 @@ class Derivation {
         auto routing = derive_routing(want_.link, profile_.table, prefixes, want_.addresses, profile_.fwmark,
                                       policy_, snapshot_);
         WGD_TRY(routing);
+        Exclusions exclusions =
+            derive_exclusions(want_.link, policy_.exclude, *routing, want_.addresses, profile_.dns_servers);
         want_.routes = std::move(routing->routes);
+        for (Route& route : exclusions.routes)
+            want_.routes.push_back(std::move(route));
+        std::stable_sort(want_.routes.begin(), want_.routes.end(), [](const Route& a, const Route& b) {
+            return a.destination.length() > b.destination.length();
+        });
+        for (std::string& warning : exclusions.warnings)
+            want_.warnings.push_back(std::move(warning));
         want_.rules = std::move(routing->rules);
         want_.mark = routing->mark;
         const bool marks_ipv4 = std::any_of(want_.rules.begin(), want_.rules.end(),
@@ -314,6 +325,7 @@ Desired derive_absent(const ProfileName& name, const Policy& policy) {
     want.alias = std::string(kLinkAliasPrefix) + name.str();
     want.backend = policy.backend;
     want.mark = policy.owned_mark;
+    want.owned_mark = policy.owned_mark;
     want.owned_rules = policy.owned_rules;
     want.applied_tables = policy.applied_tables;
     want.hooks = policy.applied_hooks;

@@ -31,8 +31,11 @@ std::string rule_text(const Rule& rule) {
 }
 
 std::string route_text(const Route& route) {
-    std::string text = fmt::format(
-        "{} dev {}", route.destination.is_default() ? "default" : route.destination.to_string(), route.link);
+    std::string text = route.destination.is_default() ? "default" : route.destination.to_string();
+    if (route.type == RouteType::kThrow)
+        text.insert(0, "throw ");
+    else
+        text += " dev " + route.link;
     if (route.table != kMainTable) text += fmt::format(" table {}", route.table);
     if (route.metric != 0) text += fmt::format(" metric {}", route.metric);
     if (route.protocol != 0) text += fmt::format(" proto {}", route.protocol);

@@ -107,6 +107,7 @@ class Differ {
             const Backend backend = backend_of(have_, *link_);
             step(DeleteLink{want_.link, backend}, recreate(want_, have_, *link_, backend));
         }
+        remove_throws({}); // they hang on no link
         sysctls();
         remove_tables();
         for (Op& op : hooks("PostDown", want_.hooks.post_down, true))
@@ -313,12 +314,17 @@ class Differ {
         for (const Route& route : want_.routes) {
             const auto found = current.find(key_of(route));
             if (found == current.end()) {
-                link_step(AddRoute{route}, RemoveRoute{route});
+                if (route.type == RouteType::kThrow)
+                    step(AddRoute{route}, {RemoveRoute{route}});
+                else
+                    link_step(AddRoute{route}, RemoveRoute{route});
             } else if (found->second->link != route.link) {
                 return fail(ErrorCode::kConflict, "a route to " + route.destination.to_string() +
-                                                      " through '" + found->second->link +
-                                                      "' is in the way (table " +
-                                                      std::to_string(route.table) + "); it is left alone");
+                                                      (found->second->type == RouteType::kThrow
+                                                           ? " that throws"
+                                                           : " through '" + found->second->link + "'") +
+                                                      " is in the way (table " + std::to_string(route.table) +
+                                                      "); it is left alone");
             } else if (goes_with_address(*found->second)) {
                 after_addresses_.push_back(route); // until then there is no room for it
             }
@@ -333,6 +339,18 @@ class Differ {
 
     [[nodiscard]] bool is_ours(const Route& route) const {
         return route.link == want_.link && route.protocol == kRouteProtocol;
+    }
+
+    // Ours by its protocol, and this tunnel's by its table, which it shares with nobody.
+    [[nodiscard]] bool is_our_throw(const Route& route) const {
+        return route.type == RouteType::kThrow && route.protocol == kRouteProtocol &&
+               (route.table == want_.mark || route.table == want_.owned_mark);
+    }
+
+    void remove_throws(const std::map<RouteKey, bool>& wanted) {
+        for (const Route& route : have_.routes)
+            if (is_our_throw(route) && wanted.count(key_of(route)) == 0)
+                step(RemoveRoute{route}, {AddRoute{route}});
     }
 
     // The kernel's route for the address has the same key as this one. (For IPv6 the metrics differ.)
@@ -354,6 +372,7 @@ class Differ {
             if (!shadowed) undo.push_back(AddRoute{route});
             step(RemoveRoute{route}, std::move(undo));
         }
+        remove_throws(wanted);
     }
 
     void rules(const std::vector<Rule>& wanted) {

@@ -41,13 +41,18 @@ struct Rule {
     [[nodiscard]] bool same_effect(const Rule& other) const;
 };
 
-// A unicast route through a link.
+enum class RouteType : std::uint8_t {
+    kUnicast, // through a link, and gone with it
+    kThrow,   // ends the look-up in its table: the next rule decides. Has no link and outlives all of them
+};
+
 struct Route {
     IpPrefix destination; // host bits cleared
-    std::string link;
+    std::string link;     // "" for a throw
     std::uint32_t table = kMainTable;
     std::uint8_t protocol = 0; // kRouteProtocol on ours
     std::uint32_t metric = 0;  // 0: the kernel's default (IPv6: 1024)
+    RouteType type = RouteType::kUnicast;
 
     bool operator==(const Route&) const = default;
     // The metric the kernel will show: IPv6 turns 0 into 1024 (IP6_RT_PRIO_USER).

@@ -59,11 +59,13 @@ Rule rule_from(const Json& json) {
 }
 
 Json route_json(const Route& route) {
-    return {{"destination", route.destination.to_string()},
-            {"link", route.link},
-            {"table", route.table},
-            {"protocol", route.protocol},
-            {"metric", route.metric}};
+    Json json{{"destination", route.destination.to_string()},
+              {"link", route.link},
+              {"table", route.table},
+              {"protocol", route.protocol},
+              {"metric", route.metric}};
+    if (route.type == RouteType::kThrow) json["throw"] = true;
+    return json;
 }
 
 Route route_from(const Json& json) {
@@ -73,6 +75,7 @@ Route route_from(const Json& json) {
     route.table = json.at("table").get<std::uint32_t>();
     route.protocol = json.at("protocol").get<std::uint8_t>();
     route.metric = json.at("metric").get<std::uint32_t>();
+    if (json.value("throw", false)) route.type = RouteType::kThrow;
     return route;
 }
 

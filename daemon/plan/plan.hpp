@@ -53,6 +53,7 @@ struct Policy {
     std::map<std::string, std::string> applied_tables; // nftables: name -> transaction that made it
     HookSet applied_hooks;                             // of the profile that the tunnel came up with
     Gateway gateway;
+    std::vector<IpPrefix> exclude; // kept out of a /0
     bool allow_hooks = true;
     std::uint32_t hook_time_limit = 60; // seconds
 };
@@ -94,8 +95,9 @@ struct Desired {
     std::uint32_t hook_time_limit = 60; // seconds
     std::vector<std::string> warnings;
 
-    std::optional<std::uint32_t> mark; // fwmark == table of a full tunnel
-    std::vector<Rule> owned_rules;     // from the policy: ours even where we no longer want them
+    std::optional<std::uint32_t> mark;       // fwmark == table of a full tunnel
+    std::optional<std::uint32_t> owned_mark; // from the policy: the same, until now
+    std::vector<Rule> owned_rules;           // from the policy: ours even where we no longer want them
     // Looking again after an apply: a peer that has already roamed is no difference.
     bool ignore_endpoints = false;
 };

@@ -12,6 +12,10 @@
 namespace wgd::sys {
 namespace {
 
+bool is_throw(const plan::Route& route) {
+    return route.type == plan::RouteType::kThrow;
+}
+
 NetlinkMessage route_message(int type, int flags, const plan::Route& route, std::uint32_t index) {
     const bool deleting = type == RTM_DELROUTE;
     const IpPrefix network = route.destination.network();
@@ -21,24 +25,28 @@ NetlinkMessage route_message(int type, int flags, const plan::Route& route, std:
     header.rtm_table = route.table < 256 ? static_cast<std::uint8_t>(route.table)
                                          : static_cast<std::uint8_t>(RT_TABLE_COMPAT);
     header.rtm_protocol = route.protocol;
-    header.rtm_type = RTN_UNICAST;
-    // A delete matches any scope with "nowhere"; IPv6 has no scopes and wants 0.
-    if (network.family() == Family::kIpv4) header.rtm_scope = deleting ? RT_SCOPE_NOWHERE : RT_SCOPE_LINK;
+    header.rtm_type = is_throw(route) ? RTN_THROW : RTN_UNICAST;
+    // A delete matches any scope with "nowhere"; IPv6 has no scopes and wants 0, and so does what goes
+    // nowhere.
+    if (network.family() == Family::kIpv4)
+        header.rtm_scope = deleting ? RT_SCOPE_NOWHERE : is_throw(route) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     NetlinkMessage message(type, flags, header);
     message.put_u32(RTA_TABLE, route.table);
-    message.put_u32(RTA_OIF, index);
+    if (!is_throw(route)) message.put_u32(RTA_OIF, index);
     if (!network.is_default()) message.put_address(RTA_DST, network.address());
     if (route.metric != 0) message.put_u32(RTA_PRIORITY, route.metric);
     return message;
 }
 
 std::string route_text(const plan::Route& route) {
+    if (is_throw(route)) return fmt::format("throw {} table {}", route.destination.to_string(), route.table);
     return fmt::format("{} dev {} table {}", route.destination.to_string(), route.link, route.table);
 }
 
 void parse_route(const nlmsghdr* message, std::vector<KernelRoute>& into) {
     const auto* header = fixed_header<rtmsg>(message);
-    if (header == nullptr || header->rtm_type != RTN_UNICAST || (header->rtm_flags & RTM_F_CLONED) != 0)
+    if (header == nullptr || (header->rtm_type != RTN_UNICAST && header->rtm_type != RTN_THROW) ||
+        (header->rtm_flags & RTM_F_CLONED) != 0)
         return;
     if (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) return;
     const auto attributes = NetlinkAttributes::of(message, sizeof *header);
@@ -52,6 +60,11 @@ void parse_route(const nlmsghdr* message, std::vector<KernelRoute>& into) {
     route.protocol = header->rtm_protocol;
     route.metric = attributes.u32(RTA_PRIORITY).value_or(0);
     route.mtu = attributes.nested(RTA_METRICS).u32(RTAX_MTU).value_or(0);
+    if (header->rtm_type == RTN_THROW) { // IPv6 shows the loopback link, for want of another
+        route.type = plan::RouteType::kThrow;
+        into.push_back(route);
+        return;
+    }
     if (const auto index = attributes.u32(RTA_OIF)) {
         route.link_index = *index;
         into.push_back(route);
@@ -74,7 +87,8 @@ Result<void> dump_routes(NetlinkSocket& socket, int family, const plan::Route* f
     header.rtm_family = static_cast<std::uint8_t>(family);
     if (filter != nullptr) header.rtm_protocol = filter->protocol;
     NetlinkMessage message(RTM_GETROUTE, 0, header);
-    if (filter != nullptr) message.put_u32(RTA_TABLE, filter->table).put_u32(RTA_OIF, filter_index);
+    if (filter != nullptr) message.put_u32(RTA_TABLE, filter->table);
+    if (filter_index != 0) message.put_u32(RTA_OIF, filter_index);
     auto done = socket.dump(message, "cannot read the routes",
                             [&](const nlmsghdr* answer) { parse_route(answer, into); });
     if (done) return done;
@@ -124,7 +138,8 @@ Result<std::optional<RouteLookup>> look_up_route(NetlinkSocket& socket, const Ip
 }
 
 Result<void> add_route(NetlinkSocket& socket, const plan::Route& route) {
-    auto index = link_index(socket, route.link);
+    Result<std::uint32_t> index = 0;
+    if (!is_throw(route)) index = link_index(socket, route.link);
     if (!index) return fail(std::move(index).error());
     auto message = route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, *index);
     auto added = socket.request(message, "cannot add route " + route_text(route));
@@ -133,7 +148,7 @@ Result<void> add_route(NetlinkSocket& socket, const plan::Route& route) {
     WGD_TRY(dump_routes(socket, route.destination.address().af(), &route, *index, existing));
     const bool same = std::any_of(existing.begin(), existing.end(), [&](const KernelRoute& other) {
         return other.destination == route.destination.network() && other.table == route.table &&
-               other.link_index == *index && other.protocol == route.protocol &&
+               other.type == route.type && other.link_index == *index && other.protocol == route.protocol &&
                other.metric == route.effective_metric();
     });
     if (same) return {};
@@ -143,7 +158,8 @@ Result<void> add_route(NetlinkSocket& socket, const plan::Route& route) {
 }
 
 Result<void> remove_route(NetlinkSocket& socket, const plan::Route& route) {
-    auto index = link_index(socket, route.link);
+    Result<std::uint32_t> index = 0;
+    if (!is_throw(route)) index = link_index(socket, route.link);
     if (!index) {
         if (index.error().code == ErrorCode::kNotFound) return {};
         return fail(std::move(index).error());

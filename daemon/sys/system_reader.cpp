@@ -24,7 +24,8 @@ const KernelRoute* best_default(const std::vector<KernelRoute>& routes, Family f
     const KernelRoute* best = nullptr;
     for (const KernelRoute& route : routes) {
         if (!route.destination.is_default() || route.destination.family() != family ||
-            route.table != RT_TABLE_MAIN || route.link_index == except_index)
+            route.type != plan::RouteType::kUnicast || route.table != RT_TABLE_MAIN ||
+            route.link_index == except_index)
             continue;
         if (best == nullptr || route.metric < best->metric) best = &route;
     }
@@ -63,6 +64,11 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
     if (!routes) return fail(std::move(routes).error());
     snapshot.routes.reserve(routes->size());
     for (const KernelRoute& route : *routes) {
+        if (route.type == plan::RouteType::kThrow) {
+            snapshot.routes.push_back(
+                {route.destination, "", route.table, route.protocol, route.metric, route.type});
+            continue;
+        }
         // A link that came after the list of links was read: its routes are as little part of the picture as
         // itself.
         const auto name = names.find(route.link_index);

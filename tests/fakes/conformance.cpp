@@ -286,6 +286,18 @@ class Script {
         see(route(s, "0.0.0.0/0", a_, 51900) != nullptr && route(s, "::/0", a_, 51900) != nullptr,
             "default routes in a table of their own");
 
+        const Route thrown{prefix("192.168.0.0/16"), "", 51900, kRouteProtocol, 0, RouteType::kThrow};
+        const Route thrown6{prefix("fc00::/7"), "", 51900, kRouteProtocol, 0, RouteType::kThrow};
+        twice(AddRoute{thrown});
+        twice(AddRoute{thrown6});
+        s = look();
+        see(std::find(s.routes.begin(), s.routes.end(), thrown) != s.routes.end(), "a throw has no link");
+        seen = route(s, "fc00::/7", "", 51900);
+        see(seen != nullptr && seen->type == RouteType::kThrow && seen->effective_metric() == 1024,
+            "nor for IPv6");
+        refused(AddRoute{{prefix("192.168.0.0/16"), a_, 51900, kRouteProtocol, 0}}, "a throw is in the way",
+                EEXIST);
+
         ok(CreateLink{b_, run_.backend, std::string(kLinkAliasPrefix) + b_});
         ok(SetLinkUp{b_, true});
         refused(AddRoute{{prefix("10.202.0.0/16"), b_, kMainTable, kRouteProtocol, 0}},
@@ -408,6 +420,14 @@ class Script {
             "a deleted link is gone, its addresses with it");
         see(std::none_of(s.routes.begin(), s.routes.end(), [&](const Route& r) { return r.link == a_; }),
             "and its routes, in all tables");
+        const Route thrown{prefix("192.168.0.0/16"), "", 51900, kRouteProtocol, 0, RouteType::kThrow};
+        see(route(s, "192.168.0.0/16", "", 51900) != nullptr && route(s, "fc00::/7", "", 51900) != nullptr,
+            "but a throw outlives every link");
+        twice(RemoveRoute{thrown});
+        twice(RemoveRoute{{prefix("fc00::/7"), "", 51900, kRouteProtocol, 0, RouteType::kThrow}});
+        s = look();
+        see(route(s, "192.168.0.0/16", "", 51900) == nullptr && route(s, "fc00::/7", "", 51900) == nullptr,
+            "a removed throw is gone");
         see(!s.device, "and its device");
         ok(DeleteLink{b_, run_.backend});
         see(look().links.count(b_) == 0, "nothing is left");

@@ -347,12 +347,15 @@ struct FakeKernel::Apply {
         return {};
     }
     Result<void> operator()(const AddRoute& op) const {
-        const auto link = world.find(op.route.link);
-        WGD_TRY(link);
-        if (!(*link)->link.up) return kernel_error(ENETDOWN, whole);
-        if (op.route.destination.family() == Family::kIpv6 &&
-            (!world.ipv6_ || (*link)->link.mtu < kMinIpv6Mtu))
-            return kernel_error(EINVAL, whole);
+        const bool ipv6 = op.route.destination.family() == Family::kIpv6;
+        if (op.route.type == RouteType::kThrow) {
+            if (ipv6 && !world.ipv6_) return kernel_error(EINVAL, whole);
+        } else {
+            const auto link = world.find(op.route.link);
+            WGD_TRY(link);
+            if (!(*link)->link.up) return kernel_error(ENETDOWN, whole);
+            if (ipv6 && (!world.ipv6_ || (*link)->link.mtu < kMinIpv6Mtu)) return kernel_error(EINVAL, whole);
+        }
         for (const Route& route : world.routes_) {
             if (!same_key(route, op.route)) continue;
             if (route.link == op.route.link && route.protocol == op.route.protocol) return {};
@@ -421,6 +424,7 @@ void FakeKernel::perform(const Op& op, ports::Done done) {
 std::optional<EndpointPath> FakeKernel::path_to(const IpAddress& address, const std::string& except) const {
     const Route* best = nullptr;
     for (const Route& route : routes_) {
+        if (route.type != RouteType::kUnicast) continue;
         if (route.table != kMainTable || route.link == except || !route.destination.contains(address))
             continue;
         if (route.destination.family() != address.family()) continue;

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "daemon/control/settings.hpp"
+#include "daemon/plan/exclusion.hpp"
 
 using namespace wgd;
 using namespace wgd::control;
@@ -66,6 +67,22 @@ TEST_CASE("settings: every problem, with its line and what was meant") {
     CHECK(complaint("daemon = \"x\"\n").find("wgd.toml:1:") == 0);
     CHECK(complaint("[daemon\n").find("wgd.toml:1:") == 0);
     CHECK(complaint("[daemon]\nlog_level = \"info\"\nlog_level = \"debug\"\n").find("wgd.toml:") == 0);
+    CHECK(complaint("[defaults]\nexclude = \"lan\"\n").find("wgd.toml:2: exclude is a list") == 0);
+    CHECK(complaint("[defaults]\nexclude = [\"10/8\",\n \"0.0.0.0/0\"]\n") ==
+          "wgd.toml:2: exclude has \"10/8\", which is neither an address range nor \"lan\"\n"
+          "wgd.toml:3: exclude has \"0.0.0.0/0\": nothing would be left for the tunnel");
+}
+
+TEST_CASE("settings: a tunnel's exceptions replace the defaults', and \"lan\" is many") {
+    const auto settings = Settings::parse(
+        "[defaults]\nexclude = [\"lan\"]\n"
+        "[tunnel.home]\nexclude = [\"192.0.2.7/24\", \"2001:db8::1\"]\n[tunnel.all]\nexclude = []\n",
+        "wgd.toml");
+    REQUIRE(settings);
+    CHECK(settings->defaults.exclude == plan::lan_ranges());
+    CHECK(settings->of(*ProfileName::parse("home")).exclude ==
+          std::vector<IpPrefix>{*IpPrefix::parse("192.0.2.0/24"), *IpPrefix::parse("2001:db8::1/128")});
+    CHECK(settings->of(*ProfileName::parse("all")).exclude.empty());
 }
 
 TEST_CASE("settings: a gateway's") {
@@ -103,7 +120,7 @@ TEST_CASE("settings: conf/wgd.toml as it is installed, and with every key in for
     expected.datapath = settings->datapath;
     CHECK(*settings == expected);
     for (const char* key : {"profile_dir", "datapath", "log_level", "backend", "endpoint_wait",
-                            "endpoint_retry", "endpoint_retry_max"})
+                            "endpoint_retry", "endpoint_retry_max", "exclude"})
         CHECK(in_force.find(std::string("\n") + key + " = ") != std::string::npos);
 
     const auto example = Settings::parse(
