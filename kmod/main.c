@@ -11,16 +11,23 @@
 #include "netlink.h"
 #include "noise.h"
 #include "peer.h"
+#include "queueing.h"
 #include "timers.h"
 
 static unsigned int time_scale = 1;
 module_param(time_scale, uint, 0444);
 MODULE_PARM_DESC(time_scale, "for tests: divide all times of the protocol by this (1 to 100)");
 
+unsigned int wg_batch_limit __read_mostly = WG_BATCH_MAX;
+module_param_named(batch, wg_batch_limit, uint, 0444);
+MODULE_PARM_DESC(batch, "for measurements: how many packets pass as one at most (1 to 64)");
+
 static int __init wg_init(void)
 {
 	int err;
 
+	if (wg_batch_limit < 1 || wg_batch_limit > WG_BATCH_MAX)
+		return -EINVAL;
 	if (time_scale < 1 || time_scale > 100)
 		return -EINVAL;
 	if (time_scale != 1)

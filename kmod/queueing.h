@@ -20,6 +20,8 @@ struct wg_keypair;
 struct wg_peer;
 
 #define WG_BATCH_MAX 64
+/* Module parameter: for measurements, to see what batching gains. 1 to WG_BATCH_MAX. Set once when the module loads. */
+extern unsigned int wg_batch_limit;
 /* Batches waiting for a crew, a device; packets waiting in one peer's FIFO; packets waiting for a session. */
 #define WG_RING_SIZE 1024
 #define WG_FIFO_PACKETS 4096

@@ -599,7 +599,7 @@ static void stage_list(struct wg_peer *peer, struct sk_buff *list, u32 mtu, u8 d
 		struct sk_buff *head = list, *last = list, *batch;
 		unsigned int count = 1;
 
-		while (count < WG_BATCH_MAX && last->next) {
+		while (count < wg_batch_limit && last->next) {
 			last = last->next;
 			++count;
 		}

@@ -279,7 +279,8 @@ static struct socket *open_one(struct wg_device *device, struct net *net, struct
 	sock->sk->sk_sndbuf = INT_MAX;
 	/* The tunnel must go on when memory is short: swap may lie behind it. */
 	sk_set_memalloc(sock->sk);
-	wg_udp_accept_gro(sock->sk);
+	if (wg_batch_limit > 1)
+		wg_udp_accept_gro(sock->sk);
 	setup_udp_tunnel_sock(net, sock, &tunnel);
 	return sock;
 }

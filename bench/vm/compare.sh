@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
-# compare.sh: in the guest: our module beside the kernel's own, in one boot, in turns. Two namespaces joined by veth,
-# both ends the same module. Emulated, so only the ratios mean something.
+# compare.sh: in the guest: our module beside the kernel's own, in one boot, in turns; and a third time ours with
+# batch=1, which merges nothing: what batching gains is the difference. Two namespaces joined by veth, both ends the same
+# module. Emulated, so only the ratios mean something.
+#
+# tcp1 and tcp4 are TCP as it comes. At an emulated processor's speed TCP paces itself to bursts of two segments, which a
+# real one's does not: the -bulk lines let it send bursts as there (tcp_min_tso_segs).
 # vm: -t 3000 -m 1536
 # shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
@@ -44,15 +48,20 @@ handshakes() {
 	echo "RESULT $module handshake-rounds/s $(awk -v a="$started" -v b="$ended" -v n=$count 'BEGIN{printf "%.2f", n / (b - a)}')"
 }
 
+load_single() { load_ours batch=1; }
+bursts_of() { a sysctl -qw net.ipv4.tcp_min_tso_segs="$1"; b sysctl -qw net.ipv4.tcp_min_tso_segs="$1"; }
+
 for ((round = 1; round <= rounds; round++)); do
-	for module in intree ours; do
+	for module in intree ours single; do
 		"load_$module"
 		[ ! -w /sys/kernel/debug/dynamic_debug/control ] || echo 'module wireguard -p' > /sys/kernel/debug/dynamic_debug/control
 		two_namespaces; tunnel
 		until_true 10 a ping -q -c1 -W2 10.9.0.2 || fail "$module: no ping"
-		tcp tcp1; tcp tcp4 -P4; small
+		tcp tcp1; tcp tcp4 -P4
+		bursts_of 40; tcp tcp1-bulk; tcp tcp4-bulk -P4; bursts_of 2
+		[ $module = single ] || small
 		echo "RESULT $module ping-ms $(a ping -q -c 50 -i 0.02 10.9.0.2 | sed -n 's#.*= [^/]*/\([^/]*\)/.*#\1#p')"
-		handshakes
+		[ $module = single ] || handshakes
 		ip netns del a; ip netns del b
 		until_true 20 rmmod wireguard || fail rmmod
 	done
