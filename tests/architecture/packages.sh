@@ -5,7 +5,7 @@
 . scripts/lib.sh
 set +e
 listed=$(sed 's/#.*//' scripts/packages.txt | awk 'NF && !/^\[/ { print $1 }')
-sections=$(packages_of build run demo test)
+sections=$(packages_of build run demo kmod test long)
 [ -n "$sections" ] || finding "packages_of finds nothing: has the form of packages.txt changed?"
 [ "$(sort <<<"$listed")" = "$(sort <<<"$sections")" ] || finding "a package stands outside of the sections build, run, demo, test"
 findings < <(sort <<<"$listed" | uniq -d | sed 's/$/: listed twice/')
