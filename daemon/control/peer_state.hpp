@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How a peer is doing, from what its counters did between the times we looked. A handshake's age alone says
 // little (compat.md C15.4): an idle peer's is legitimately old. The protocol's own promise is the measure:
-// who receives data answers within KEEPALIVE_TIMEOUT, with an empty packet if need be (WG 6.5).
+// who receives data answers within KEEPALIVE_TIMEOUT, with an empty packet if need be (WG 6.5). To empty
+// packets nobody answers, so that what they can explain is not counted as sent.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ class PeerTracker {
 
   private:
     bool seen_ = false;
+    Instant looked_{};
     std::uint64_t rx_ = 0; // at the last look
     std::uint64_t tx_ = 0;
     std::optional<Instant>

@@ -86,6 +86,30 @@ TEST_CASE("a quiet session is not a failing one") {
     CHECK(watch.look(60s) == PeerState::kActive);
 }
 
+TEST_CASE("keepalives are not answered, and that is no failure") {
+    Watch watch;
+    watch.shake_hands();
+    CHECK(watch.look() == PeerState::kActive);
+    watch.peer.tx_bytes += 32; // we received last
+    CHECK(watch.look(1s) == PeerState::kActive);
+    CHECK(watch.look(20s) == PeerState::kActive);
+
+    watch.peer.persistent_keepalive = 25;
+    for (int i = 0; i < 4; ++i) { // looks 25 s apart, each with its keepalive, until the session is renewed
+        watch.peer.tx_bytes += 32;
+        CHECK(watch.look(25s) == PeerState::kActive);
+    }
+    watch.peer.persistent_keepalive = 5;
+    watch.peer.tx_bytes += 5 * 32;
+    CHECK(watch.look(21s) == PeerState::kActive);
+    CHECK(watch.look(16s) == PeerState::kActive);
+
+    watch.peer.tx_bytes += 32 + 148; // a new handshake is being tried
+    CHECK(watch.look(1s) == PeerState::kActive);
+    watch.peer.tx_bytes += 3 * 148;
+    CHECK(watch.look(16s) == PeerState::kFailing);
+}
+
 TEST_CASE("counters that begin anew are not traffic without an answer") {
     Watch watch;
     watch.shake_hands();
