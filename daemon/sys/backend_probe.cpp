@@ -8,6 +8,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/socket.h>
+#include <string_view>
 #include <unistd.h>
 
 namespace wgd::sys {
@@ -24,17 +25,6 @@ std::string first_word_of(const std::string& path) {
     return word;
 }
 
-// Which code serves the family. The kernel's own module calls itself 1.0.0 and is not tainted as out-of-tree
-// ("O").
-std::string module_text() {
-    const std::string root = "/sys/module/wireguard";
-    if (::access(root.c_str(), F_OK) != 0) return "built into the kernel";
-    const std::string version = first_word_of(root + "/version");
-    if (first_word_of(root + "/taint").find('O') != std::string::npos)
-        return version.empty() ? "out-of-tree module" : "out-of-tree module, version " + version;
-    return "in-tree";
-}
-
 std::string family_problem() {
     const std::unique_ptr<nl_sock, SocketDeleter> socket(nl_socket_alloc());
     if (!socket) return "out of memory";
@@ -47,11 +37,25 @@ std::string family_problem() {
 
 } // namespace
 
+std::string kernel_module_text(const std::string& root) {
+    if (::access(root.c_str(), F_OK) != 0) return "built into the kernel";
+    const std::string version = first_word_of(root + "/version");
+    // kmod/Kbuild: ours ends in this, whatever its number.
+    static constexpr std::string_view kOurs = "-wgd";
+    if (version.size() > kOurs.size() &&
+        version.compare(version.size() - kOurs.size(), kOurs.size(), kOurs) == 0)
+        return "wgd kmod " + version.substr(0, version.size() - kOurs.size());
+    // The kernel taints itself with "O" for a module that was not built with it.
+    if (first_word_of(root + "/taint").find('O') != std::string::npos)
+        return version.empty() ? "out-of-tree module" : "out-of-tree module, version " + version;
+    return "in-tree";
+}
+
 ports::BackendReport LinuxBackendProbe::probe() {
     ports::BackendReport report;
     const std::string problem = family_problem();
     report.kernel = problem.empty();
-    report.kernel_reason = report.kernel ? module_text() : problem;
+    report.kernel_reason = report.kernel ? kernel_module_text(kKernelModule) : problem;
 
     if (datapath_program_.empty())
         report.userspace_reason = "the program wgd-datapath is not installed";
