@@ -25,7 +25,8 @@ class DatapathProcesses {
         std::string program; // absolute path; empty if there is none
         std::string uapi_directory = std::string(kUapiDirectory);
         std::string log_directory; // for ProcessLog; exists, 0700
-        Duration start_limit = std::chrono::seconds(5);
+        Duration start_limit =
+            std::chrono::seconds(20); // one that fails says so at once; a busy machine is slow
         Duration stop_limit = std::chrono::seconds(5); // then SIGKILL
     };
     // `by_itself`: it ended in good order (status 0), as a datapath does when its link is deleted.
