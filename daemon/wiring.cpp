@@ -8,6 +8,7 @@
 #include "common/wgapi/netlink_client.hpp"
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/bus/bus_service.hpp"
+#include "daemon/control/autoconnect.hpp"
 #include "daemon/control/tunnel_manager.hpp"
 #include "daemon/loop/event_loop.hpp"
 #include "daemon/sys/backend_probe.hpp"
@@ -19,6 +20,7 @@
 #include "daemon/sys/profile_store.hpp"
 #include "daemon/sys/resolver.hpp"
 #include "daemon/sys/system_reader.hpp"
+#include "daemon/sys/time_watch.hpp"
 #include "daemon/sys/timers.hpp"
 
 namespace wgd {
@@ -63,7 +65,7 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths, **loop, settings.profile_dir);
     const auto wrapped = wrap ? wrap(executor) : nullptr;
     sys::DirectoryProfileStore profiles({settings.profile_dir, kMaxProfileBytes});
-    auto resolver = sys::ThreadResolver::create(**loop);
+    auto resolver = sys::SystemResolver::create(**loop);
     WGD_TRY(resolver);
     sys::LinuxBackendProbe backends(datapath);
     auto monitor = sys::NetlinkMonitor::create(**loop, *netlink, datapaths);
@@ -79,6 +81,11 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
         if (now) log::set_level(wanted_level(options, *now));
         return now;
     });
+    auto time_watch =
+        sys::TimeWatch::create(**loop, [&](const std::string& why) { manager.time_passed(why); });
+    if (!time_watch) log::warning("suspends go unnoticed: {}", time_watch.error().message);
+
+    control::Autoconnect autoconnect(manager, timers);
 
     const auto end = [&] {
         log::info("ending; tunnels stay up");
@@ -102,6 +109,7 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
         WGD_TRY(service->request_name());
         log::info("wgd {} is ready", WGD_VERSION);
         sd_notify(0, "READY=1");
+        autoconnect.start(manager.settings());
         return {};
     };
     (*loop)->post([&] {

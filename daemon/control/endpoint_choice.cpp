@@ -4,7 +4,7 @@
 namespace wgd::control {
 
 EndpointChoice choose_endpoints(const Profile& profile, const plan::ResolvedEndpoints& answers,
-                                const Record& applied) {
+                                const std::set<PublicKey>& moved, const Record& applied) {
     EndpointChoice choice;
     for (const ProfilePeer& peer : profile.peers) {
         if (!peer.endpoint) continue;
@@ -18,7 +18,8 @@ EndpointChoice choose_endpoints(const Profile& profile, const plan::ResolvedEndp
         }
         const auto given = applied.endpoints.find(key);
         const auto answer = answers.find(key);
-        if (given != applied.endpoints.end() && (before == now || answer == answers.end())) {
+        const bool gone = moved.count(key) != 0;
+        if (given != applied.endpoints.end() && (answer == answers.end() || (before == now && !gone))) {
             // Also while the new name has no answer: better an old address than none, and it keeps its words,
             // so that the answer is still news when it comes.
             choice.endpoints.emplace(key, given->second);
@@ -27,11 +28,19 @@ EndpointChoice choose_endpoints(const Profile& profile, const plan::ResolvedEndp
         }
         if (answer != answers.end()) {
             choice.endpoints.emplace(key, answer->second);
-            if (before != now) choice.renewed.insert(key);
+            if (before != now || gone) choice.renewed.insert(key);
         }
         choice.specs.emplace(key, std::move(now));
     }
     return choice;
+}
+
+plan::ResolvedEndpoints endpoints_kept(const Profile& profile, const Record& applied) {
+    EndpointChoice choice = choose_endpoints(profile, {}, {}, applied);
+    for (const ProfilePeer& peer : profile.peers)
+        if (peer.endpoint && choice.specs[peer.public_key] != peer.endpoint->text)
+            choice.endpoints.erase(peer.public_key);
+    return std::move(choice.endpoints);
 }
 
 } // namespace wgd::control

@@ -24,6 +24,8 @@ class PeerTracker {
     // never: no handshake yet. active: a session is alive and answers. idle: no session, and nobody asks for
     // one. failing: we send and nothing comes back, or persistent keepalives do not keep a session alive.
     PeerState observe(const WgPeer& peer, Instant now, WallTime wall);
+    // Something was sent and nothing has come back yet.
+    [[nodiscard]] bool unanswered() const { return unanswered_since_.has_value(); }
 
   private:
     bool seen_ = false;

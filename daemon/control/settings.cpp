@@ -196,6 +196,22 @@ class Reader {
                 [&](const toml::value& v) { seconds(v, "endpoint_retry", into.endpoint_retry, 1); }},
                {"endpoint_retry_max",
                 [&](const toml::value& v) { seconds(v, "endpoint_retry_max", into.endpoint_retry_max, 1); }},
+               {"endpoint_refresh",
+                [&](const toml::value& v) {
+                    word<EndpointRefresh>(v, "endpoint_refresh", into.endpoint_refresh,
+                                          {{"auto", EndpointRefresh::kAuto},
+                                           {"follow", EndpointRefresh::kFollow},
+                                           {"never", EndpointRefresh::kNever}});
+                }},
+               {"endpoint_ttl_min",
+                [&](const toml::value& v) { seconds(v, "endpoint_ttl_min", into.endpoint_ttl_min, 1); }},
+               {"autoconnect",
+                [&](const toml::value& v) {
+                    if (section == "defaults")
+                        problem(v, "autoconnect is for one tunnel: write it in a section [tunnel.NAME]");
+                    else
+                        boolean(v, "autoconnect", into.autoconnect);
+                }},
                {"forward", [&](const toml::value& v) { boolean(v, "forward", into.gateway.forward); }},
                {"masquerade", [&](const toml::value& v) { masquerade(v, into.gateway); }},
                {"mss_clamp", [&](const toml::value& v) { boolean(v, "mss_clamp", into.gateway.mss_clamp); }},

@@ -20,15 +20,25 @@ namespace wgd::control {
 
 enum class BackendPreference { kAuto, kKernel, kUserspace };
 
+// What becomes of an endpoint whose name has an address already.
+enum class EndpointRefresh {
+    kAuto,   // asked again when its time ran out; another address is used once the old one does not work
+    kFollow, // ... at once, even when the old one works
+    kNever,  // asked for one answer, and then no more
+};
+
 struct TunnelSettings {
     BackendPreference backend = BackendPreference::kAuto;
     std::chrono::seconds endpoint_wait{5};        // `up` waits this long for host names, then goes on without
     std::chrono::seconds endpoint_retry{5};       // first retry of a name; doubles
     std::chrono::seconds endpoint_retry_max{300}; // up to this
-    bool hooks = true;                            // run the profile's PreUp, PostUp, PreDown, PostDown
-    std::chrono::seconds hook_timeout{60};        // for each of them
-    plan::Gateway gateway;                        // forward, masquerade, mss_clamp, isolate_peers
-    std::vector<IpPrefix> exclude;                // kept out of a full tunnel; "lan" is spelt out
+    EndpointRefresh endpoint_refresh = EndpointRefresh::kAuto;
+    std::chrono::seconds endpoint_ttl_min{60}; // a name that has an address is asked no more often
+    bool autoconnect = false;                  // up when the daemon starts; in [tunnel.NAME] only
+    bool hooks = true;                         // run the profile's PreUp, PostUp, PreDown, PostDown
+    std::chrono::seconds hook_timeout{60};     // for each of them
+    plan::Gateway gateway;                     // forward, masquerade, mss_clamp, isolate_peers
+    std::vector<IpPrefix> exclude;             // kept out of a full tunnel; "lan" is spelt out
 
     bool operator==(const TunnelSettings&) const = default;
 };

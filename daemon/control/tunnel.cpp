@@ -68,15 +68,16 @@ plan::Policy Tunnel::policy() const {
 }
 
 Result<Tunnel::Prepared> Tunnel::prepare() {
-    const auto choose = [&](bool ipv6) {
-        return choose_endpoints(loaded_->profile,
-                                endpoints_ ? endpoints_->resolved(ipv6) : plan::ResolvedEndpoints{}, record_);
+    const auto choose = [&] {
+        return endpoints_
+                   ? choose_endpoints(loaded_->profile, endpoints_->resolved(), endpoints_->moved(), record_)
+                   : choose_endpoints(loaded_->profile, {}, {}, record_);
     };
-    EndpointChoice chosen = choose(true);
+    EndpointChoice chosen = choose();
     auto snapshot = look(chosen.endpoints);
     WGD_TRY(snapshot);
-    if (!snapshot->ipv6_available) {
-        chosen = choose(false);
+    if (endpoints_ && endpoints_->allow_ipv6(snapshot->ipv6_available)) {
+        chosen = choose();
         snapshot = look(chosen.endpoints);
         WGD_TRY(snapshot);
     }
@@ -180,13 +181,38 @@ void Tunnel::watch_datapath() {
         log::warning("{}: its datapath cannot be watched: {}", name_.str(), watched.error().message);
 }
 
+std::unique_ptr<EndpointWatch> Tunnel::make_endpoint_watch(const TunnelSettings& settings) {
+    auto watch = std::make_unique<EndpointWatch>(ports_.resolver, ports_.timers, ports_.clock, settings);
+    watch->set_path(lookup_path());
+    return watch;
+}
+
+// Once the tunnel is up, names are asked where its own datagrams go.
+ports::LookupPath Tunnel::lookup_path() const {
+    ports::LookupPath path;
+    if (!has_record_ || !loaded_) return path;
+    path.mark = record_.mark.value_or(loaded_->profile.fwmark.value_or(0));
+    path.avoid = loaded_->profile.dns_servers;
+    return path;
+}
+
 void Tunnel::look_after() {
-    endpoints_ = std::make_unique<EndpointWatch>(ports_.resolver, ports_.timers, settings_);
-    endpoints_->start(loaded_->profile, guarded([](Tunnel& self) {
-                          self.endpoints_->keep_trying(
-                              self.guarded([](Tunnel& again) { again.reconcile(); }));
+    endpoints_ = make_endpoint_watch(settings_);
+    endpoints_->start(loaded_->profile, endpoints_kept(loaded_->profile, record_), guarded([](Tunnel& self) {
+                          self.watch_endpoints();
                           self.reconcile();
                       }));
+}
+
+void Tunnel::watch_endpoints() {
+    endpoints_->set_path(lookup_path());
+    endpoints_->keep_watch({[weak = weak_from_this()]() -> Result<WgDevice> {
+                                const auto self = weak.lock();
+                                if (!self) return fail(ErrorCode::kCancelled, "the daemon is stopping");
+                                return self->ports_.reader.read_device(self->name_.str());
+                            },
+                            guarded([](Tunnel& self) { self.reconcile(); }),
+                            guarded([](Tunnel& self) { self.host_.tunnel_changed(self); })});
 }
 
 // ---- what others must keep their hands off

@@ -96,6 +96,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void lost(const std::string& why, bool datapath);
     // Addresses, routes or rules changed, perhaps by somebody else.
     void world_changed();
+    // The machine slept, or its clock was set.
+    void time_passed();
 
     [[nodiscard]] const ProfileName& name() const { return name_; }
     [[nodiscard]] TunnelState state() const { return state_; }
@@ -143,6 +145,10 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void watch_datapath();
     void look_after(); // from a state that has a profile: its endpoints are resolved, and filled in when they
                        // are found
+
+    std::unique_ptr<EndpointWatch> make_endpoint_watch(const TunnelSettings& settings);
+    [[nodiscard]] ports::LookupPath lookup_path() const;
+    void watch_endpoints(); // from now on, as long as the tunnel is up
 
     Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
     [[nodiscard]] plan::Policy policy() const;

@@ -194,6 +194,13 @@ void TunnelManager::on_world_changed() {
         tunnel->world_changed();
 }
 
+void TunnelManager::time_passed(const std::string& why) {
+    const auto tunnels = tunnels_;
+    if (!tunnels.empty()) log::info("{}: endpoints are checked", why);
+    for (const auto& [name, tunnel] : tunnels)
+        tunnel->time_passed();
+}
+
 void TunnelManager::on_link_gone(const std::string& link) {
     if (const auto tunnel = find_link(link))
         tunnel->lost("its link '" + link + "' was deleted by somebody else", false);

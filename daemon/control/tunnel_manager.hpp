@@ -26,7 +26,11 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     // an error.
     void recover(Reply<void> done);
 
+    // The machine slept, or its clock was set (`why`, a sentence): what was known of peers is old.
+    void time_passed(const std::string& why);
+
     // For what is asked from now on; a tunnel that is up keeps the settings it came up with.
+    [[nodiscard]] const Settings& settings() const { return settings_; }
     void set_settings(Settings settings) { settings_ = std::move(settings); }
 
     // Where a reload reads them from; without it, a reload finds those that were set last.

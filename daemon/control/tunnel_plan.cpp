@@ -7,9 +7,9 @@ namespace wgd::control {
 void Tunnel::plan_up(LoadedProfile loaded, BackendChoice choice, Reply<PlanText> reply) {
     loaded_ = std::move(loaded);
     record_.backend = choice.backend;
-    endpoints_ = std::make_unique<EndpointWatch>(ports_.resolver, ports_.timers, settings_);
+    endpoints_ = make_endpoint_watch(settings_);
     // In no list: kept by what it waits for.
-    endpoints_->start(loaded_->profile, [self = shared_from_this(), reply = std::move(reply)] {
+    endpoints_->start(loaded_->profile, {}, [self = shared_from_this(), reply = std::move(reply)] {
         auto prepared = self->prepare();
         if (!prepared) return reply(fail(std::move(prepared).error()));
         PlanText text;

@@ -3,6 +3,7 @@
 // then done is the difference, as one transaction. Nothing of the tunnel changes hands before that: until the
 // steps are taken it is looked after as what it is.
 #include "common/base/log.hpp"
+#include "daemon/control/endpoint_choice.hpp"
 #include "daemon/control/tunnel.hpp"
 
 namespace wgd::control {
@@ -42,8 +43,9 @@ Result<void> Tunnel::may_reload() const {
 }
 
 void Tunnel::resolve(const std::shared_ptr<Reload>& reload, std::function<void(Tunnel&)> ready) {
-    reload->endpoints = std::make_unique<EndpointWatch>(ports_.resolver, ports_.timers, reload->settings);
-    reload->endpoints->start(reload->loaded->profile, guarded(std::move(ready)));
+    reload->endpoints = make_endpoint_watch(reload->settings);
+    const Profile& profile = reload->loaded->profile;
+    reload->endpoints->start(profile, endpoints_kept(profile, record_), guarded(std::move(ready)));
 }
 
 void Tunnel::trade(Reload& reload) {
@@ -100,7 +102,7 @@ void Tunnel::reloaded(std::shared_ptr<Reload> former, PlanText done, Outcome out
         profile_changed_ = false;
         last_error_.clear();
         log::info("{}: reloaded, {} steps", name_.str(), done.steps.size());
-        endpoints_->keep_trying(guarded([](Tunnel& self) { self.reconcile(); }));
+        watch_endpoints();
         former->reply(std::move(done));
     }
     host_.tunnel_changed(*this);

@@ -20,8 +20,8 @@ void Tunnel::up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> re
 }
 
 void Tunnel::resolve_and_apply() {
-    endpoints_ = std::make_unique<EndpointWatch>(ports_.resolver, ports_.timers, settings_);
-    endpoints_->start(loaded_->profile, guarded([](Tunnel& self) { self.apply_up(); }));
+    endpoints_ = make_endpoint_watch(settings_);
+    endpoints_->start(loaded_->profile, {}, guarded([](Tunnel& self) { self.apply_up(); }));
 }
 
 void Tunnel::apply_up() {
@@ -74,7 +74,7 @@ void Tunnel::came_up() {
     has_record_ = true;
     loaded_is_applied_ = true;
     watch_datapath();
-    endpoints_->keep_trying(guarded([](Tunnel& self) { self.reconcile(); }));
+    watch_endpoints();
     enter(TunnelState::kUp);
     log::info("{}: up ({}: {})", name_.str(), plan::to_string(record_.backend), record_.backend_reason);
     if (const auto reply = std::exchange(up_reply_, nullptr)) reply(view());

@@ -13,8 +13,11 @@ namespace wgd::control {
 void Tunnel::reconcile() {
     if (state_ != TunnelState::kUp || busy_ || reload_ || !loaded_ || !loaded_is_applied_ || !endpoints_)
         return;
-    const EndpointChoice chosen = choose_endpoints(loaded_->profile, endpoints_->resolved(true), record_);
-    if (chosen.endpoints == record_.endpoints && record_.intent == Record::Intent::kUp) return;
+    const EndpointChoice chosen =
+        choose_endpoints(loaded_->profile, endpoints_->resolved(), endpoints_->moved(), record_);
+    if (chosen.endpoints == record_.endpoints && chosen.renewed.empty() &&
+        record_.intent == Record::Intent::kUp)
+        return;
     auto prepared = prepare();
     if (!prepared) {
         log::warning("{}: {}", name_.str(), prepared.error().message);
@@ -22,7 +25,7 @@ void Tunnel::reconcile() {
         return enter(TunnelState::kUp);
     }
     plan_warnings_ = prepared->plan.warnings;
-    if (prepared->plan.empty() && prepared->record == record_) return;
+    if (prepared->plan.empty() && prepared->record == record_) return endpoints_->applied(record_.endpoints);
     reapply(std::move(*prepared), guarded([](Tunnel& self, Outcome outcome) {
                 if (!outcome.error) {
                     log::info("{}: reapplied", self.name_.str());
@@ -69,6 +72,7 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
                      self.busy_ = false;
                      if (!outcome.error) {
                          self.record_ = std::move(*self.pending_);
+                         if (self.endpoints_) self.endpoints_->applied(self.record_.endpoints);
                      } else {
                          self.residue_ = outcome.residue;
                          (void)self.ports_.journal.save_record(self.name_, to_json(self.record_));
@@ -87,6 +91,10 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
 
 void Tunnel::world_changed() {
     if (state_ == TunnelState::kUp && endpoints_) endpoints_->nudge();
+}
+
+void Tunnel::time_passed() {
+    if (state_ == TunnelState::kUp && endpoints_) endpoints_->doubt_all();
 }
 
 void Tunnel::lost(const std::string& why, bool datapath) {

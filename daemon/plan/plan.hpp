@@ -48,7 +48,7 @@ struct Policy {
         original_sysctls;                              // values before the first tunnel of ours changed them
     std::set<std::string> sysctls_shared;              // keys that another tunnel of ours still needs
     std::map<PublicKey, Endpoint> applied_endpoints;   // what we last gave a peer, not where it roamed to
-    std::set<PublicKey> renewed_endpoints;             // peers whose endpoint the profile has changed
+    std::set<PublicKey> renewed_endpoints;             // to be set even where the peer roamed elsewhere
     bool fwmark_given = false;                         // the profile that was applied had a FwMark
     std::map<std::string, std::string> applied_tables; // nftables: name -> transaction that made it
     HookSet applied_hooks;                             // of the profile that the tunnel came up with

@@ -86,17 +86,29 @@ class Journal {
     virtual Result<std::vector<std::pair<ProfileName, std::string>>> load_records() = 0;
 };
 
+// How a look-up shall travel: as the tunnel's own datagrams do, and to nobody who is behind the tunnel.
+struct LookupPath {
+    std::uint32_t mark = 0;       // fwmark of its datagrams; 0: none
+    std::vector<IpAddress> avoid; // name servers not to ask
+    bool operator==(const LookupPath&) const = default;
+};
+
+struct Resolution {
+    std::vector<Endpoint> addresses; // IPv4 and IPv6, in the order to try them (RFC 6724); never empty
+    std::optional<Duration> ttl;     // how long that holds, where it was said
+};
+
 class Resolver {
   public:
     virtual ~Resolver() = default;
-    // All addresses of host:port, IPv4 and IPv6 in getaddrinfo's order; kResolve with the resolver's reason.
-    // Cancelled when the returned handle is destroyed; `done` is then not called. Destroying it from within
-    // `done` is safe.
+    // All addresses of host:port; kResolve with the resolver's reason. Cancelled when the returned handle is
+    // destroyed; `done` is then not called. Destroying it from within `done` is safe.
     struct Query {
         virtual ~Query() = default;
     };
-    using Answer = std::function<void(Result<std::vector<Endpoint>>)>;
-    virtual std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, Answer done) = 0;
+    using Answer = std::function<void(Result<Resolution>)>;
+    virtual std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, const LookupPath& path,
+                                           Answer done) = 0;
 };
 
 // What can carry a tunnel on this machine.

@@ -1,177 +1,118 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/resolver.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <deque>
-#include <map>
-#include <mutex>
-#include <netdb.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <thread>
-#include <unistd.h>
-
-#include "common/base/fd.hpp"
+#include "common/base/log.hpp"
+#include "daemon/sys/dns_lookup.hpp"
+#include "daemon/sys/name_servers.hpp"
 
 namespace wgd::sys {
-namespace {
 
-Result<std::vector<Endpoint>> look_up(const std::string& host) {
-    addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_DGRAM;
-    hints.ai_protocol = IPPROTO_UDP;
-    addrinfo* list = nullptr;
-    const int err = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-    const int saved = errno;
-    if (err == EAI_SYSTEM) return fail_errno(ErrorCode::kResolve, saved, "cannot resolve " + host);
-    if (err != 0) return fail(ErrorCode::kResolve, "cannot resolve " + host + ": " + ::gai_strerror(err));
-    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
-    std::vector<Endpoint> endpoints;
-    for (const addrinfo* at = list; at != nullptr; at = at->ai_next)
-        if (auto endpoint = Endpoint::from_sockaddr(at->ai_addr, at->ai_addrlen))
-            endpoints.push_back(*endpoint);
-    if (endpoints.empty()) return fail(ErrorCode::kResolve, "cannot resolve " + host + ": it has no address");
-    return endpoints;
-}
-
-} // namespace
-
-struct ThreadResolver::Shared {
-    struct Job {
-        std::uint64_t id;
-        std::string host;
-    };
-    Fd ready; // eventfd: there are answers
-    Lookup lookup;
-    std::mutex mutex;
-    std::deque<Job> jobs;
-    std::deque<std::pair<std::uint64_t, Result<std::vector<Endpoint>>>> answers;
-    unsigned threads = 0;
-
-    static void work(const std::shared_ptr<Shared>& shared) {
-        std::unique_lock lock(shared->mutex);
-        while (!shared->jobs.empty()) {
-            const Job job = std::move(shared->jobs.front());
-            shared->jobs.pop_front();
-            lock.unlock();
-            auto answer = shared->lookup(job.host);
-            lock.lock();
-            shared->answers.emplace_back(job.id, std::move(answer));
-            const std::uint64_t one = 1;
-            static_cast<void>(!::write(shared->ready.get(), &one, sizeof one));
-        }
-        --shared->threads;
-    }
+struct SystemResolver::Question {
+    EndpointSpec endpoint;
+    ports::LookupPath path;
+    Answer done; // empty: nobody waits any more
+    bool asking_dns = false;
+    std::unique_ptr<DnsLookup> dns;
+    std::unique_ptr<Query> system;
 };
 
-struct ThreadResolver::Waiting {
-    struct Entry {
-        std::uint16_t port;
-        Answer done;
-    };
-    std::uint64_t next_id = 1;
-    std::map<std::uint64_t, Entry> entries;
-};
-
-struct ThreadResolver::Handle final : ports::Resolver::Query {
-    std::uint64_t id = 0;
-    std::weak_ptr<Waiting> waiting;
-    std::weak_ptr<Shared> shared;
+// Letting go of it cancels: the question has no other owner but what runs on its behalf.
+struct SystemResolver::Handle final : Query {
+    std::shared_ptr<Question> question;
+    SystemResolver* resolver = nullptr;
+    std::weak_ptr<bool> alive;
     ~Handle() override {
-        if (const auto entries = waiting.lock()) entries->entries.erase(id);
-        if (const auto jobs = shared.lock()) { // if no thread took it yet, none needs to
-            const std::lock_guard lock(jobs->mutex);
-            jobs->jobs.erase(std::remove_if(jobs->jobs.begin(), jobs->jobs.end(),
-                                            [&](const Shared::Job& job) { return job.id == id; }),
-                             jobs->jobs.end());
-        }
+        if (!question) return;
+        question->done = nullptr;
+        question->dns.reset();
+        question->system.reset();
+        if (!std::exchange(question->asking_dns, false) || alive.expired()) return;
+        --resolver->asking_;
+        resolver->next();
     }
 };
 
-ThreadResolver::ThreadResolver(Options options)
-    : options_(std::move(options))
-    , shared_(std::make_shared<Shared>())
-    , waiting_(std::make_shared<Waiting>()) {
-    shared_->lookup = options_.lookup ? options_.lookup : look_up;
+SystemResolver::~SystemResolver() = default;
+
+Result<std::unique_ptr<SystemResolver>> SystemResolver::create(loop::EventLoop& loop, Options options) {
+    auto system = ThreadResolver::create(loop, options.system);
+    WGD_TRY(system);
+    return std::unique_ptr<SystemResolver>(new SystemResolver(loop, std::move(options), std::move(*system)));
 }
 
-ThreadResolver::~ThreadResolver() {
-    waiting_->entries.clear();
-    const std::lock_guard lock(shared_->mutex);
-    shared_->jobs.clear();
-}
-
-Result<std::unique_ptr<ThreadResolver>> ThreadResolver::create(loop::EventLoop& loop, Options options) {
-    std::unique_ptr<ThreadResolver> resolver(new ThreadResolver(std::move(options)));
-    resolver->shared_->ready = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    const int fd = resolver->shared_->ready.get();
-    if (fd < 0) return fail_errno(ErrorCode::kInternal, errno, "cannot make an eventfd");
-    auto source = loop.add_fd(fd, EPOLLIN, [raw = resolver.get()](std::uint32_t) { raw->deliver(); });
-    if (!source) return fail(std::move(source).error());
-    resolver->source_ = std::move(*source);
-    return resolver;
-}
-
-std::unique_ptr<ports::Resolver::Query> ThreadResolver::resolve(const EndpointSpec& endpoint, Answer done) {
+std::unique_ptr<ports::Resolver::Query> SystemResolver::resolve(const EndpointSpec& endpoint,
+                                                                const ports::LookupPath& path, Answer done) {
     auto handle = std::make_unique<Handle>();
     if (const auto numeric = endpoint.numeric()) {
-        done(std::vector<Endpoint>{*numeric});
+        done(ports::Resolution{{*numeric}, std::nullopt});
         return handle;
     }
-    const std::string host = endpoint.scope.empty() ? endpoint.host : endpoint.host + "%" + endpoint.scope;
-    std::unique_lock lock(shared_->mutex);
-    bool refused = shared_->jobs.size() >= options_.max_waiting;
-    if (!refused) {
-        handle->id = waiting_->next_id++;
-        handle->waiting = waiting_;
-        handle->shared = shared_;
-        shared_->jobs.push_back({handle->id, host});
-        if (shared_->threads < options_.max_threads) {
-            // No signal may be delivered to a worker: the loop's thread reads them all.
-            sigset_t all;
-            sigset_t before;
-            sigfillset(&all);
-            pthread_sigmask(SIG_SETMASK, &all, &before);
-            try {
-                std::thread([shared = shared_] { Shared::work(shared); }).detach();
-                ++shared_->threads;
-            } catch (const std::system_error&) {
-                refused = shared_->threads == 0; // else a running one takes it
-                if (refused) shared_->jobs.pop_back();
-            }
-            pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        }
+    handle->question = std::make_shared<Question>();
+    handle->resolver = this;
+    handle->alive = alive_;
+    handle->question->endpoint = endpoint;
+    handle->question->path = path;
+    handle->question->done = std::move(done);
+    // An address with the name of an interface is for the system alone.
+    if (!endpoint.scope.empty()) {
+        ask_system(handle->question, {});
+    } else {
+        waiting_.push_back(handle->question);
+        next();
     }
-    lock.unlock();
-    if (refused)
-        done(fail(ErrorCode::kResolve, "cannot resolve " + host + ": too many names are being resolved"));
-    else
-        waiting_->entries.emplace(handle->id, Waiting::Entry{endpoint.port, std::move(done)});
     return handle;
 }
 
-void ThreadResolver::deliver() {
-    std::uint64_t count = 0;
-    static_cast<void>(!::read(shared_->ready.get(), &count, sizeof count));
-    decltype(Shared::answers) answers;
-    {
-        const std::lock_guard lock(shared_->mutex);
-        answers.swap(shared_->answers);
+void SystemResolver::next() {
+    if (handing_out_) return; // from an answer that came at once: the loop below goes on
+    handing_out_ = true;
+    const std::weak_ptr<bool> alive = alive_;
+    while (asking_ < options_.max_asking && !waiting_.empty()) {
+        const auto question = waiting_.front().lock();
+        waiting_.pop_front();
+        if (question && question->done) ask_dns(question);
+        if (alive.expired()) return; // an answer ended this
     }
-    const std::shared_ptr<Waiting> waiting = waiting_; // an answer may destroy the resolver
-    for (auto& [id, answer] : answers) {
-        const auto found = waiting->entries.find(id);
-        if (found == waiting->entries.end()) continue; // cancelled
-        const Waiting::Entry entry = std::move(found->second);
-        waiting->entries.erase(found);
-        if (answer)
-            for (Endpoint& endpoint : *answer)
-                endpoint.port = entry.port;
-        entry.done(std::move(answer));
-    }
+    handing_out_ = false;
+}
+
+void SystemResolver::ask_dns(const std::shared_ptr<Question>& question) {
+    DnsQuestion asked;
+    asked.host = question->endpoint.host;
+    asked.port = question->endpoint.port;
+    asked.mark = question->path.mark;
+    if (!options_.root.empty()) asked.resolv_conf = options_.root + "/etc/resolv.conf";
+    // Without servers to avoid, resolv.conf is right as it stands. With none left beside them, it is all
+    // there is: a server that cannot be reached costs no more than time.
+    if (!question->path.avoid.empty())
+        asked.servers = name_servers_without(question->path.avoid, options_.root);
+    for (Endpoint& server : asked.servers)
+        server.port = options_.dns_port;
+
+    question->asking_dns = true;
+    ++asking_;
+    const std::weak_ptr<bool> alive = alive_;
+    auto lookup =
+        DnsLookup::start(loop_, std::move(asked), [this, alive, question](Result<ports::Resolution> answer) {
+            if (alive.expired() || !std::exchange(question->asking_dns, false)) return;
+            --asking_;
+            if (answer) {
+                if (const Answer done = std::exchange(question->done, nullptr)) done(std::move(answer));
+            } else if (question->done) {
+                ask_system(question, answer.error().message);
+            }
+            if (!alive.expired()) next();
+        });
+    if (question->asking_dns) question->dns = std::move(lookup); // else it has answered already
+}
+
+void SystemResolver::ask_system(const std::shared_ptr<Question>& question, const std::string& dns_said) {
+    log::debug("{}; asking the system", dns_said.empty() ? question->endpoint.text : dns_said);
+    auto query =
+        system_->resolve(question->endpoint, question->path, [question](Result<ports::Resolution> answer) {
+            if (const Answer done = std::exchange(question->done, nullptr)) done(std::move(answer));
+        });
+    if (question->done) question->system = std::move(query);
 }
 
 } // namespace wgd::sys

@@ -1,47 +1,59 @@
 // SPDX-License-Identifier: MIT
-// ThreadResolver: getaddrinfo(3) on worker threads, answers on the loop's thread. Numeric endpoints are
-// answered before resolve() returns and need no thread.
+// SystemResolver: ports::Resolver. A name is asked of DNS first (DnsLookup: cancellable, with the time an
+// answer holds, on the path the caller names); what DNS does not know is asked of the system
+// (getaddrinfo(3)), which may know further sources, as mDNS. Numeric endpoints are answered before resolve()
+// returns.
 //
-// getaddrinfo cannot be interrupted: a cancelled look-up runs to its end and its answer is dropped. Threads
-// end when there is nothing to do, never hold up the end of the program, and touch nothing but the state they
-// share.
+// Outside of a tunnel: DNS is asked with the tunnel's mark, and of name servers that are not the tunnel's, so
+// that the name of an endpoint can be found while the tunnel, and all that goes through it, is broken.
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <string>
 
 #include "daemon/loop/event_loop.hpp"
 #include "daemon/ports/ports.hpp"
+#include "daemon/sys/thread_resolver.hpp"
 
 namespace wgd::sys {
 
-class ThreadResolver final : public ports::Resolver {
+class SystemResolver final : public ports::Resolver {
   public:
-    // Called on a worker thread: addresses of "host" or "host%scope", in the order to try them; the port is
-    // 0.
-    using Lookup = std::function<Result<std::vector<Endpoint>>(const std::string& host)>;
     struct Options {
-        unsigned max_threads = 4;
-        std::size_t max_waiting = 256; // further queries fail at once
-        Lookup lookup;                 // empty: getaddrinfo
+        std::size_t max_asking = 16; // questions at a time; the others wait for their turn
+        std::string root;            // before the paths of resolv.conf and its like, for tests
+        std::uint16_t dns_port = 53;
+        ThreadResolver::Options system;
     };
 
-    static Result<std::unique_ptr<ThreadResolver>> create(loop::EventLoop& loop, Options options);
-    static Result<std::unique_ptr<ThreadResolver>> create(loop::EventLoop& loop) { return create(loop, {}); }
-    ~ThreadResolver() override;
+    static Result<std::unique_ptr<SystemResolver>> create(loop::EventLoop& loop, Options options);
+    static Result<std::unique_ptr<SystemResolver>> create(loop::EventLoop& loop) {
+        return create(loop, Options());
+    }
+    ~SystemResolver() override;
 
-    std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, Answer done) override;
+    std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, const ports::LookupPath& path,
+                                   Answer done) override;
 
   private:
-    struct Shared;  // with the threads, behind a mutex
-    struct Waiting; // on the loop's thread only
+    struct Question;
     struct Handle;
-    explicit ThreadResolver(Options options);
-    void deliver();
+    SystemResolver(loop::EventLoop& loop, Options options, std::unique_ptr<ThreadResolver> system)
+        : loop_(loop)
+        , options_(std::move(options))
+        , system_(std::move(system)) {}
+    void next();
+    void ask_dns(const std::shared_ptr<Question>& question);
+    void ask_system(const std::shared_ptr<Question>& question, const std::string& dns_said);
 
+    loop::EventLoop& loop_;
     Options options_;
-    std::shared_ptr<Shared> shared_;
-    std::shared_ptr<Waiting> waiting_;
-    loop::SourcePtr source_;
+    std::unique_ptr<ThreadResolver> system_;
+    std::deque<std::weak_ptr<Question>> waiting_;
+    std::size_t asking_ = 0;
+    bool handing_out_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 } // namespace wgd::sys

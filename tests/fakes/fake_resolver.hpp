@@ -31,10 +31,14 @@ class FakeResolver final : public ports::Resolver {
         for (auto& [spec, answer] : waiting)
             if (const auto live = answer.lock()) answer_now(spec, *live);
     }
+    void set_ttl(std::optional<Duration> ttl) { ttl_ = ttl; } // of every answer from now on
     [[nodiscard]] int asked() const { return asked_; }
+    [[nodiscard]] const ports::LookupPath& last_path() const { return last_path_; }
 
-    std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, Answer done) override {
+    std::unique_ptr<Query> resolve(const EndpointSpec& endpoint, const ports::LookupPath& path,
+                                   Answer done) override {
         ++asked_;
+        last_path_ = path;
         auto handle = std::make_unique<Handle>();
         handle->answer = std::make_shared<Answer>(std::move(done));
         std::weak_ptr<Answer> weak = handle->answer;
@@ -58,14 +62,17 @@ class FakeResolver final : public ports::Resolver {
             answer(fail(ErrorCode::kResolve, endpoint.host + ": Name or service not known"));
             return;
         }
-        std::vector<Endpoint> endpoints;
+        ports::Resolution resolution;
         for (const IpAddress& address : found->second)
-            endpoints.push_back({address, endpoint.port, 0});
-        answer(std::move(endpoints));
+            resolution.addresses.push_back({address, endpoint.port, 0});
+        resolution.ttl = ttl_;
+        answer(std::move(resolution));
     }
 
     Turns& turns_;
     int asked_ = 0;
+    std::optional<Duration> ttl_;
+    ports::LookupPath last_path_;
     std::map<std::string, std::vector<IpAddress>> names_;
     std::set<std::string> held_;
     std::map<std::string, std::vector<std::pair<EndpointSpec, std::weak_ptr<Answer>>>> waiting_;

@@ -24,6 +24,8 @@ expected=(
     "755 /usr/bin/wgd-datapath"
     "755 /usr/bin/wgctl"
     "644 /usr/lib/systemd/system/wgd.service"
+    "644 /usr/lib/systemd/system/wgctl@.service"
+    "644 /usr/lib/sysusers.d/wgd.conf"
     "644 /usr/lib/tmpfiles.d/wgd.conf"
     "644 /usr/share/dbus-1/system.d/org.wgd1.conf"
     "644 /usr/share/dbus-1/system-services/org.wgd1.service"

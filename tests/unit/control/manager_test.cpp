@@ -218,10 +218,11 @@ TEST_CASE("a tunnel comes up without a name that does not resolve, and gets its 
     CHECK(view->warnings.empty());
     CHECK(world.disk.undo().empty());
 
-    // Found is found.
+    // Found is found: asked once more for the last change of the network, and then each half hour, for which
+    // an answer without a TTL holds.
     const int found = world.resolver.asked();
     world.time.advance(1h);
-    CHECK(world.resolver.asked() == found);
+    CHECK(world.resolver.asked() - found <= 3);
     REQUIRE(daemon.down("named")->has_value());
     CHECK(world.time.armed() == 0);
 }

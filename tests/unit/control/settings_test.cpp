@@ -127,4 +127,6 @@ TEST_CASE("settings: conf/wgd.toml as it is installed, and with every key in for
         std::regex_replace(text.substr(text.find("\n#[tunnel.home]")), std::regex("\n#"), "\n"), "wgd.toml");
     REQUIRE(example);
     CHECK(example->of(*ProfileName::parse("home")).backend == BackendPreference::kUserspace);
+    CHECK(example->of(*ProfileName::parse("home")).autoconnect);
+    CHECK(complaint("[defaults]\nautoconnect = true\n").find("for one tunnel") != std::string::npos);
 }

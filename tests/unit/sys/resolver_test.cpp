@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: MIT
+// SystemResolver against name servers on the loopback that say what the test tells them to.
 #include "daemon/sys/resolver.hpp"
 
+#include <arpa/inet.h>
 #include <catch2/catch.hpp>
-#include <future>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <mutex>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/fd.hpp"
+#include "daemon/sys/dns_lookup.hpp"
 
 using namespace wgd;
 using namespace wgd::sys;
@@ -11,165 +22,256 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// "host:port" or "[host]:port".
-EndpointSpec spec(const std::string& text) {
-    const std::size_t colon = text.rfind(':');
+struct Record {
+    std::string address;
+    std::uint32_t ttl = 300;
+};
+
+// A DNS server (RFC 1035) for one question a datagram: addresses it knows, NXDOMAIN for other names, and for
+// names that are held, nothing.
+class NameServer {
+  public:
+    NameServer(loop::EventLoop& loop, const std::string& address, std::uint16_t port = 0)
+        : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_port = htons(port);
+        ::inet_pton(AF_INET, address.c_str(), &at.sin_addr);
+        REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+        socklen_t length = sizeof at;
+        ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&at), &length);
+        endpoint = *Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&at), length);
+        source_ = std::move(loop.add_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { answer(); })).value();
+    }
+
+    Endpoint endpoint;
+    std::map<std::string, std::vector<Record>> names;
+    bool silent = false;
+    int asked = 0;
+
+  private:
+    static void put16(std::string& to, std::size_t value) {
+        to += static_cast<char>(value >> 8);
+        to += static_cast<char>(value & 0xff);
+    }
+    void answer() {
+        char buffer[512];
+        sockaddr_in from{};
+        socklen_t length = sizeof from;
+        const ssize_t n =
+            ::recvfrom(fd_.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &length);
+        if (n < 17) return;
+        ++asked;
+        if (silent) return;
+        const std::string query(buffer, static_cast<std::size_t>(n));
+        std::string host;
+        std::size_t at = 12;
+        while (query[at] != 0) {
+            const auto label = static_cast<std::size_t>(query[at]);
+            host += (host.empty() ? "" : ".") + query.substr(at + 1, label);
+            at += label + 1;
+        }
+        const std::string question = query.substr(12, at + 5 - 12);
+        const bool v6 = query[at + 2] == 28; // AAAA
+        std::string records;
+        std::size_t count = 0;
+        const auto known = names.find(host);
+        if (known != names.end())
+            for (const Record& record : known->second) {
+                const auto address = *IpAddress::parse(record.address);
+                if (address.is_v4() == v6) continue;
+                ++count;
+                put16(records, 0xc00c); // the name in the question
+                put16(records, v6 ? 28 : 1);
+                put16(records, 1);
+                put16(records, record.ttl >> 16);
+                put16(records, record.ttl & 0xffff);
+                std::array<std::uint8_t, 16> bytes{};
+                ::inet_pton(v6 ? AF_INET6 : AF_INET, record.address.c_str(), bytes.data());
+                put16(records, v6 ? 16 : 4);
+                records.append(reinterpret_cast<const char*>(bytes.data()), v6 ? 16 : 4);
+            }
+        std::string reply = query.substr(0, 2);
+        put16(reply, known == names.end() ? 0x8183 : 0x8180); // an answer; recursion; NXDOMAIN or not
+        put16(reply, 1);
+        put16(reply, count);
+        put16(reply, 0);
+        put16(reply, 0);
+        reply += question + records;
+        ::sendto(fd_.get(), reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
+    }
+
+    Fd fd_;
+    loop::SourcePtr source_;
+};
+
+EndpointSpec spec(const std::string& host, std::uint16_t port) {
     EndpointSpec endpoint;
-    endpoint.host = text.front() == '[' ? text.substr(1, colon - 2) : text.substr(0, colon);
-    endpoint.port = static_cast<std::uint16_t>(std::stoul(text.substr(colon + 1)));
-    endpoint.text = text;
+    endpoint.host = host;
+    endpoint.port = port;
+    endpoint.text = host + ":" + std::to_string(port);
     return endpoint;
 }
 
-// A name service that answers when it is told to. Shared with the threads that ask it.
-struct NameService {
-    std::mutex mutex;
-    std::map<std::string, std::promise<void>> gates;
-    std::vector<std::string> asked;
+std::string to_text(const Result<ports::Resolution>& answer) {
+    if (!answer) return answer.error().message;
+    std::string text;
+    for (const Endpoint& endpoint : answer->addresses)
+        text += endpoint.to_string() + " ";
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(answer->ttl.value_or(Duration::zero()));
+    return text + "for " + std::to_string(seconds.count()) + " s";
+}
 
-    std::promise<void>& gate(const std::string& host) {
-        const std::lock_guard lock(mutex);
-        return gates[host];
-    }
-    ThreadResolver::Lookup lookup(const std::shared_ptr<NameService>& self) {
-        return [self](const std::string& host) -> Result<std::vector<Endpoint>> {
-            std::future<void> open;
-            {
-                const std::lock_guard lock(self->mutex);
-                self->asked.push_back(host);
-                open = self->gates[host].get_future();
-            }
-            open.wait();
-            if (host == "none.example")
-                return fail(ErrorCode::kResolve, "cannot resolve none.example: no such name");
-            return std::vector<Endpoint>{{IpAddress::v4({192, 0, 2, 1}), 0, 0},
-                                         {IpAddress::parse("2001:db8::1").value(), 0, 0}};
-        };
-    }
-};
+std::string make_directory() {
+    std::string path = (std::filesystem::temp_directory_path() / "wgd-resolver-XXXXXX").string();
+    REQUIRE(::mkdtemp(path.data()) != nullptr);
+    return path;
+}
 
+// Its tunnel's name server is 127.0.0.1, which nobody is to ask; those of its link are 127.0.0.2 and .3, all
+// at one port.
 struct Rig {
     std::unique_ptr<loop::EventLoop> loop = std::move(loop::EventLoop::create()).value();
-    std::shared_ptr<NameService> names = std::make_shared<NameService>();
-    std::unique_ptr<ThreadResolver> resolver;
+    NameServer tunnel{*loop, "127.0.0.1"};
+    NameServer first{*loop, "127.0.0.2", tunnel.endpoint.port};
+    NameServer second{*loop, "127.0.0.3", tunnel.endpoint.port};
+    std::string root = make_directory();
+    std::mutex mutex;
+    std::map<std::string, std::string> system_names; // what getaddrinfo would say
+    std::unique_ptr<SystemResolver> resolver;
+    ports::LookupPath path{0, {IpAddress::v4({127, 0, 0, 1})}};
     std::vector<std::string> answers;
 
-    explicit Rig(unsigned threads = 4, std::size_t waiting = 256) {
-        ThreadResolver::Options options;
-        options.max_threads = threads;
-        options.max_waiting = waiting;
-        options.lookup = names->lookup(names);
-        resolver = std::move(ThreadResolver::create(*loop, options)).value();
+    explicit Rig(std::size_t max_asking = 16) {
+        std::filesystem::create_directories(root + "/etc");
+        std::ofstream(root + "/etc/resolv.conf")
+            << "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 127.0.0.3\n";
+        SystemResolver::Options options;
+        options.max_asking = max_asking;
+        options.root = root;
+        options.dns_port = tunnel.endpoint.port;
+        options.system.lookup = [this](const std::string& host) -> Result<std::vector<Endpoint>> {
+            const std::lock_guard lock(mutex);
+            const auto found = system_names.find(host);
+            if (found == system_names.end())
+                return fail(ErrorCode::kResolve, "the system does not know " + host);
+            return std::vector<Endpoint>{{*IpAddress::parse(found->second), 0, 0}};
+        };
+        resolver = std::move(SystemResolver::create(*loop, options)).value();
     }
-    std::unique_ptr<ports::Resolver::Query> ask(const std::string& text, std::size_t quit_after = 1) {
-        return resolver->resolve(spec(text), [this, text, quit_after](Result<std::vector<Endpoint>> answer) {
-            std::string line = text + " ->";
-            if (answer)
-                for (const Endpoint& endpoint : *answer)
-                    line += " " + endpoint.to_string();
-            else
-                line += " " + answer.error().message;
-            answers.push_back(line);
-            if (answers.size() == quit_after) loop->quit(0);
-        });
+    ~Rig() { std::filesystem::remove_all(root); }
+
+    std::unique_ptr<ports::Resolver::Query> ask(const std::string& host, std::size_t quit_after = 1) {
+        return resolver->resolve(spec(host, 51820), path,
+                                 [this, quit_after](Result<ports::Resolution> answer) {
+                                     answers.push_back(to_text(answer));
+                                     if (answers.size() == quit_after) loop->quit(0);
+                                 });
     }
     void run() {
-        auto limit = loop->add_timer(10s, [&] { loop->quit(1); });
+        auto limit = loop->add_timer(20s, [&] { loop->quit(1); });
         CHECK(loop->run() == 0);
     }
 };
 
+using Answers = std::vector<std::string>;
+
 } // namespace
 
-TEST_CASE("numeric endpoints are answered at once") {
+TEST_CASE("a name is asked of the link's servers, and the answer holds as long as its shortest record") {
     Rig rig;
-    auto v4 = rig.ask("198.51.100.7:51820");
-    auto v6 = rig.ask("[2001:db8::7]:1");
-    CHECK(rig.answers == std::vector<std::string>{"198.51.100.7:51820 -> 198.51.100.7:51820",
-                                                  "[2001:db8::7]:1 -> [2001:db8::7]:1"});
-    CHECK(rig.names->asked.empty());
+    rig.first.names["vpn.example"] = {{"192.0.2.7", 900}, {"192.0.2.8", 120}};
+    auto query = rig.ask("vpn.example");
+    rig.run();
+    REQUIRE(rig.answers.size() == 1);
+    CHECK(rig.answers[0].find("192.0.2.7:51820") != std::string::npos);
+    CHECK(rig.answers[0].find("192.0.2.8:51820") != std::string::npos);
+    CHECK(rig.answers[0].find("for 120 s") != std::string::npos);
+    CHECK(rig.tunnel.asked == 0);
+    CHECK(rig.second.asked == 0);
 }
 
-TEST_CASE("names are looked up without holding the loop, each answer with its own port") {
+TEST_CASE("addresses of both families are found") {
     Rig rig;
-    auto slow = rig.ask("slow.example:1", 2);
-    auto fast = rig.ask("fast.example:2", 2);
-    CHECK(rig.answers.empty());
-    rig.names->gate("fast.example").set_value();
-    auto timer = rig.loop->add_timer(30ms, [&] { rig.names->gate("slow.example").set_value(); });
+    rig.first.names["vpn.example"] = {{"192.0.2.7"}, {"2001:db8::7"}};
+    auto query = rig.ask("vpn.example");
     rig.run();
-    CHECK(rig.answers == std::vector<std::string>{"fast.example:2 -> 192.0.2.1:2 [2001:db8::1]:2",
-                                                  "slow.example:1 -> 192.0.2.1:1 [2001:db8::1]:1"});
+    REQUIRE(rig.answers.size() == 1);
+    CHECK(rig.answers[0].find("192.0.2.7:51820") != std::string::npos);
+    CHECK(rig.answers[0].find("[2001:db8::7]:51820") != std::string::npos);
 }
 
-TEST_CASE("a name that does not resolve is an error in the resolver's words") {
+TEST_CASE("a server that does not answer is followed by the next") {
     Rig rig;
-    auto query = rig.ask("none.example:9");
-    rig.names->gate("none.example").set_value();
+    rig.first.silent = true;
+    rig.second.names["vpn.example"] = {{"192.0.2.7"}};
+    auto query = rig.ask("vpn.example");
     rig.run();
-    CHECK(rig.answers ==
-          std::vector<std::string>{"none.example:9 -> cannot resolve none.example: no such name"});
+    CHECK(rig.answers == Answers{"192.0.2.7:51820 for 300 s"});
 }
 
-TEST_CASE("a cancelled query is not answered; one that waits is not even asked") {
-    Rig rig(1);
-    auto running = rig.ask("running.example:1");
-    auto waiting = rig.ask("waiting.example:1");
-    auto last = rig.ask("last.example:1");
-    while (true) { // until the one thread has taken the first
-        const std::lock_guard lock(rig.names->mutex);
-        if (!rig.names->asked.empty()) break;
-    }
-    running.reset();
-    waiting.reset();
-    rig.names->gate("running.example").set_value();
-    rig.names->gate("last.example").set_value();
+TEST_CASE("what DNS does not know is asked of the system") {
+    Rig rig;
+    rig.system_names["box.local"] = "192.0.2.9";
+    auto known = rig.ask("box.local", 2);
+    auto unknown = rig.ask("none.example", 2);
     rig.run();
-    CHECK(rig.answers == std::vector<std::string>{"last.example:1 -> 192.0.2.1:1 [2001:db8::1]:1"});
-    CHECK(rig.names->asked == std::vector<std::string>{"running.example", "last.example"});
+    CHECK(rig.answers.size() == 2);
+    CHECK(std::count(rig.answers.begin(), rig.answers.end(), "192.0.2.9:51820 for 0 s") == 1);
+    CHECK(std::count(rig.answers.begin(), rig.answers.end(), "the system does not know none.example") == 1);
 }
 
-TEST_CASE("too many names at once are refused, not queued for ever") {
-    Rig rig(1, 2);
-    auto a = rig.ask("a.example:1", 99);
-    while (true) {
-        const std::lock_guard lock(rig.names->mutex);
-        if (!rig.names->asked.empty()) break;
-    }
-    auto b = rig.ask("b.example:1", 99);
-    auto c = rig.ask("c.example:1", 99);
-    auto d = rig.ask("d.example:1", 99);
-    CHECK(rig.answers == std::vector<std::string>{
-                             "d.example:1 -> cannot resolve d.example: too many names are being resolved"});
-    b.reset();
-    c.reset();
-    rig.names->gate("a.example").set_value();
-}
-
-TEST_CASE("the resolver may go while look-ups run, and queries may outlive it") {
-    auto names = std::make_shared<NameService>();
-    std::unique_ptr<ports::Resolver::Query> query;
-    {
-        Rig rig;
-        names = rig.names;
-        query = rig.ask("late.example:1");
-        rig.resolver.reset();
-        CHECK(rig.answers.empty());
-    }
-    query.reset();
-    names->gate("late.example").set_value();
-}
-
-TEST_CASE("getaddrinfo answers for localhost") {
-    auto loop = std::move(loop::EventLoop::create()).value();
-    auto resolver = std::move(ThreadResolver::create(*loop)).value();
-    bool found = false;
-    auto query = resolver->resolve(spec("localhost:53"), [&](Result<std::vector<Endpoint>> answer) {
-        if (answer)
-            for (const Endpoint& endpoint : *answer)
-                found = found || (endpoint.address.is_loopback() && endpoint.port == 53);
-        loop->quit(0);
+TEST_CASE("an address with an interface's name is for the system") {
+    Rig rig;
+    rig.system_names["fe80::1%eth7"] = "fe80::1";
+    EndpointSpec endpoint = spec("fe80::1", 51820);
+    endpoint.scope = "eth7";
+    std::string answer;
+    auto query = rig.resolver->resolve(endpoint, rig.path, [&](Result<ports::Resolution> said) {
+        answer = to_text(said);
+        rig.loop->quit(0);
     });
-    loop->run();
-    CHECK(found);
+    rig.run();
+    CHECK(answer == "[fe80::1]:51820 for 0 s");
+    CHECK(rig.first.asked == 0);
+}
+
+TEST_CASE("names wait for their turn; one that is cancelled makes room") {
+    Rig rig(1);
+    rig.first.silent = rig.second.silent = true;
+    auto held = rig.ask("held.example");
+    rig.first.names["next.example"] = {{"192.0.2.7"}};
+    auto waiting = rig.ask("next.example");
+    auto unwanted = rig.ask("unwanted.example");
+    rig.first.silent = rig.second.silent = false;
+    unwanted.reset();
+    held.reset();
+    rig.run();
+    CHECK(rig.answers == Answers{"192.0.2.7:51820 for 300 s"});
+}
+
+TEST_CASE("names of /etc/hosts are answered at once, ever so many") {
+    Rig rig(2);
+    rig.path.avoid.clear();
+    std::vector<std::unique_ptr<ports::Resolver::Query>> queries;
+    for (int i = 0; i < 1000; ++i)
+        queries.push_back(rig.ask("localhost", 1000));
+    if (rig.answers.size() < 1000) rig.run();
+    CHECK(rig.answers.size() == 1000);
+    CHECK(rig.answers[0].find("for 0 s") != std::string::npos);
+}
+
+TEST_CASE("a question may be dropped from within its answer, and the resolver with it") {
+    Rig rig;
+    rig.first.names["vpn.example"] = {{"192.0.2.7"}};
+    std::unique_ptr<ports::Resolver::Query> query;
+    query = rig.resolver->resolve(spec("vpn.example", 1), rig.path, [&](Result<ports::Resolution> answer) {
+        CHECK(answer);
+        query.reset();
+        rig.resolver.reset();
+        rig.loop->quit(0);
+    });
+    rig.run();
+    CHECK_FALSE(query);
 }

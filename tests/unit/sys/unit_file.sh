@@ -12,3 +12,9 @@ output=$(systemd-analyze verify --man=no "$work/wgd.service" 2>&1) || { echo "$o
 systemd-analyze security --offline=true --threshold=35 "$work/wgd.service" | tail -n 1
 systemd-tmpfiles --create --dry-run --root="$work" "$WGD_SOURCE/conf/wgd.tmpfiles" 2>/dev/null ||
     systemd-tmpfiles --create --root="$work" "$WGD_SOURCE/conf/wgd.tmpfiles"
+sed 's|@WGD_BINDIR@/wgctl|/bin/true|' "$WGD_SOURCE/conf/wgctl@.service.in" >"$work/wgctl@.service"
+output=$(systemd-analyze verify --man=no "$work/wgctl@home.service" 2>&1) || { echo "$output"; exit 1; }
+[ -z "$output" ] || { echo "systemd-analyze verify warns:"; echo "$output"; exit 1; }
+systemd-analyze security --offline=true --threshold=20 "$work/wgctl@.service" | tail -n 1
+systemd-sysusers --root="$work" "$WGD_SOURCE/conf/wgd.sysusers"
+grep -q '^wgd-datapath:' "$work/etc/passwd" || { echo "sysusers makes no user wgd-datapath"; exit 1; }

@@ -1,0 +1,281 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A machine that boots Debian's systemd, with wgd installed on it as scripts/install does: the units start what they
+# say, the sandbox denies what it says, and tunnels outlive restart and upgrade of the daemon.
+here=$(dirname "${BASH_SOURCE[0]}")
+WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
+. "$here/scene.sh"
+. "$here/world.sh"
+
+need_tools wg jq socat ping cmake findmnt
+[ -x /usr/lib/systemd/systemd ] || [ -x /lib/systemd/systemd ] || skip "needs systemd; scripts/packages.txt lists it"
+need_programs wgd wgctl wgd-datapath
+enter_scene "$@"
+
+# ---- a machine with systemd as its first process
+
+ROOT=$SCENE/root
+CGROUP=
+boot() {
+    local unified
+    unified=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET) ||
+        skip "needs cgroup2, for systemd as pid 1"
+    CGROUP=$unified/wgdt-systemd-$(cat /proc/sys/kernel/random/uuid)
+    mkdir "$CGROUP" 2>/dev/null || {
+        CGROUP=
+        skip "needs a cgroup2 hierarchy that can be written to, for systemd as pid 1"
+    }
+    mkdir -p "$ROOT" && mount -t tmpfs -o mode=0755 tmpfs "$ROOT"
+    mkdir -p "$ROOT"/{.usr/{upper,work},usr,etc,run,var/{lib,log,cache,tmp},tmp,proc,sys,dev,home,root}
+    mount -t overlay overlay -o "lowerdir=/usr,upperdir=$ROOT/.usr/upper,workdir=$ROOT/.usr/work" "$ROOT/usr" ||
+        skip "needs overlayfs on top of /usr"
+    local link
+    for link in bin sbin lib lib64; do ln -s "usr/$link" "$ROOT/$link"; done
+    local file
+    for file in passwd group shadow nsswitch.conf ld.so.cache ld.so.conf ld.so.conf.d dbus-1 iproute2 alternatives \
+        protocols services os-release; do
+        [ ! -e "/etc/$file" ] || cp -a "/etc/$file" "$ROOT/etc/"
+    done
+    sed -i '/^wgd-datapath:/d' "$ROOT"/etc/{passwd,group,shadow}
+    : >"$ROOT/etc/machine-id"
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$ROOT/etc/hosts"
+    echo "secret of a user" >"$ROOT/home/diary"
+    # Only what the test is about; the machine around the container is not to be configured.
+    mkdir -p "$ROOT/etc/systemd/system"
+    local unit
+    for unit in systemd-logind systemd-networkd systemd-resolved systemd-timesyncd systemd-udevd systemd-sysctl \
+        systemd-modules-load systemd-binfmt systemd-random-seed systemd-hwdb-update systemd-pstore \
+        systemd-update-utmp systemd-udev-trigger polkit getty@ console-getty e2scrub_reap networking; do
+        ln -s /dev/null "$ROOT/etc/systemd/system/$unit.service"
+    done
+    for unit in sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount dev-hugepages.mount; do
+        ln -s /dev/null "$ROOT/etc/systemd/system/$unit"
+    done
+    printf '[Unit]\nDescription=The machine of the test\nRequires=basic.target dbus.socket\nAfter=basic.target\nAllowIsolate=yes\n' \
+        >"$ROOT/etc/systemd/system/scene.target"
+}
+
+# What scripts/install does, into the machine.
+install_wgd() {
+    DESTDIR=$ROOT cmake --install "$WGD_BUILD" --prefix /usr >"$SCENE/install.log" 2>&1 || {
+        tail -n 20 "$SCENE/install.log"
+        abort "cmake --install failed"
+    }
+}
+
+start_machine() {
+    mkdir -p "$SCENE/home"
+    unshare --net --mount --propagation "$WGD_PROPAGATION" --uts --ipc bash -euc '
+        root=$1 cgroup=$2
+        echo $$ >"$cgroup/cgroup.procs"
+        exec unshare --cgroup --pid --fork --kill-child bash -euc "
+            root=\$1
+            mount -t proc proc \$root/proc
+            # Sysctls of the network only.
+            mount --bind \$root/proc/sys \$root/proc/sys
+            mount --bind \$root/proc/sys/net \$root/proc/sys/net
+            mount -o remount,bind,ro \$root/proc/sys
+            mount -t sysfs sysfs \$root/sys
+            mount -t cgroup2 cgroup2 \$root/sys/fs/cgroup
+            mount -o remount,bind,ro \$root/sys
+            mount -t tmpfs -o mode=0755 tmpfs \$root/dev
+            mkdir \$root/dev/{net,pts,shm}
+            for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 net/tun:10:200; do
+                IFS=: read -r name major minor <<<\$node
+                mknod -m 0666 \$root/dev/\$name c \$major \$minor
+            done
+            ln -s /proc/self/fd \$root/dev/fd
+            mount -t devpts -o newinstance,ptmxmode=0666 devpts \$root/dev/pts
+            mount -t tmpfs tmpfs \$root/dev/shm
+            mount -t tmpfs -o mode=0755 tmpfs \$root/run
+            hostname scene
+            mkdir \$root/.old
+            cd \$root
+            pivot_root . .old
+            umount -l /.old
+            exec env -i container=scene PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
+                /lib/systemd/systemd --system --unit=scene.target --show-status=0 --log-target=journal
+        " init "$root"' - "$ROOT" "$CGROUP" >"$SCENE/home/init.log" 2>&1 </dev/null &
+    MACHINE=$!
+    wait_for 20 "systemd" find_init || {
+        cat "$SCENE/home/init.log"
+        abort "the machine does not start"
+    }
+    MACHINE_PID[home]=$INIT
+    wait_for 30 "systemd's socket" in_home systemctl is-system-running --wait || :
+    in_home systemctl is-active scene.target >/dev/null || {
+        cat "$SCENE/home/init.log"
+        in_home systemctl list-units --failed
+        abort "systemd does not reach its target"
+    }
+}
+find_init() {
+    local at=$MACHINE next
+    while next=$(pgrep --parent "$at" | head -n 1) && [ -n "$next" ]; do
+        at=$next
+        if [ "$(cat "/proc/$at/comm")" = systemd ]; then
+            INIT=$at
+            return 0
+        fi
+    done
+    return 1
+}
+in_home() { nsenter --target "$INIT" --all --wd=/ -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
+power_off() {
+    [ -z "${INIT:-}" ] || kill -KILL "$INIT" 2>/dev/null
+    [ -z "${MACHINE:-}" ] || wait "$MACHINE" 2>/dev/null
+    [ -z "$CGROUP" ] || {
+        wait_for 5 "the end of all processes" bash -c "! grep -rq . $CGROUP --include=cgroup.procs"
+        find "$CGROUP" -depth -type d -exec rmdir {} + 2>/dev/null
+    }
+}
+trap power_off EXIT
+
+# ---- the world, with the booted machine as home
+
+boot
+install_wgd
+machine provider
+machine internet
+start_machine
+cable home eth0 provider eth0
+cable provider eth1 internet eth0
+in_home bash -euc "
+    ip link set lo up
+    ip address add $HOME_V4/24 dev eth0
+    ip route add default via 192.0.2.1"
+on provider bash -euc "
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    ip address add 192.0.2.1/24 dev eth0
+    ip address add 198.51.100.1/24 dev eth1
+    ip address add $PEER_V4/32 dev lo"
+on internet bash -euc "
+    ip address add $INTERNET_V4/24 dev eth0
+    ip route add default via 198.51.100.1"
+make_keys
+provider_peer
+LOGS_OF_INTEREST=("$SCENE/journal")
+keep_journal() { in_home journalctl --no-pager --output=cat >"$SCENE/journal" 2>&1; }
+
+# Commands that the sandbox is to deny, run by wgd on behalf of a profile: they have its rights.
+cat >"$ROOT/etc/attempts" <<'EOT'
+exec 2>/dev/null
+try() { local what=$1; shift; if "$@" >/dev/null; then echo "attempt: $what: done"; else echo "attempt: $what: denied"; fi; }
+try "write to /usr" touch /usr/x
+try "write to /etc" touch /etc/x
+try "read /home" cat /home/diary
+try "mount" mount -t tmpfs tmpfs /mnt
+try "new namespace" unshare --user true
+try "device node" mknod /run/wgd/disk b 8 0
+try "raw disk" dd if=/dev/mem of=/dev/null count=1
+try "packet socket" /usr/bin/python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'
+try "host name" hostname other
+try "setuid file" sh -c 'touch /run/wgd/s && chmod 4755 /run/wgd/s'
+try "network sysctl" sysctl -w net.ipv4.conf.lo.rp_filter=0
+try "own runtime directory" touch /run/wgd/attempt
+true
+EOT
+profile() {
+    full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed '/^DNS/d; s/^Address.*/&\nPreUp = bash \/etc\/attempts/'
+}
+install -d -m 0700 "$ROOT/etc/wireguard"
+(umask 077 && profile >"$ROOT/etc/wireguard/home.conf")
+install -d "$ROOT/etc/wgd"
+printf '[defaults]\nbackend = "userspace"\n' >"$ROOT/etc/wgd/wgd.toml"
+wgctl_says() { in_home wgctl status --json "$1" | jq -r '.. | .state? // empty' | head -n 1; }
+is_up() { [ "$(wgctl_says "$1")" = up ]; }
+main_pid() { in_home systemctl show --property=MainPID --value wgd; }
+
+heading "The machine boots"
+in_home systemd-sysusers
+in_home systemd-tmpfiles --create wgd.conf
+in_home systemctl daemon-reload
+check "the datapath has a user of its own" in_home id wgd-datapath
+check "wgd starts" in_home systemctl enable --now wgd
+check "  ... and is active" in_home systemctl is-active wgd
+check "the units are without fault" in_home systemd-analyze verify --man=no wgd.service wgctl@home.service
+
+heading "systemctl enable --now wgctl@home"
+check "it comes up" in_home systemctl enable --now wgctl@home
+check "  ... in userspace" is_up home
+check "traffic flows" in_home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "it will at boot" in_home systemctl is-enabled wgctl@home
+check "the datapath runs as its user" bash -c \
+    "nsenter --target $INIT --all -- ps -o user= -C wgd-datapath | grep -q wgd-data"
+
+heading "What the unit denies is denied"
+keep_journal
+grep -o 'attempt: .*' "$SCENE/journal" >"$SCENE/attempts" || :
+quote <"$SCENE/attempts"
+for what in "write to /usr" "write to /etc" "read /home" mount "new namespace" "device node" "raw disk" \
+    "packet socket" "host name" "setuid file"; do
+    check "denied: $what" grep -q "attempt: $what: denied" "$SCENE/attempts"
+done
+for what in "network sysctl" "own runtime directory"; do
+    check "done: $what" grep -q "attempt: $what: done" "$SCENE/attempts"
+done
+in_home cat "/proc/$(main_pid)/status" >"$SCENE/status"
+check "system calls are filtered" grep -q '^Seccomp:[[:space:]]*2' "$SCENE/status"
+check "no new privileges" grep -q '^NoNewPrivs:[[:space:]]*1' "$SCENE/status"
+
+heading "A TCP stream through restart, crash and upgrade of the daemon"
+start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
+wait_for 5 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
+nsenter --target "$INIT" --net -- socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream" &
+stream=$!
+flows() { # MORE
+    local target=$(($(wc -l <"$SCENE/stream" 2>/dev/null || echo 0) + $1))
+    wait_for 10 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
+}
+datapath_pids() { in_home pgrep --exact wgd-datapath | sort; }
+check "it flows" flows 10
+datapath_pids >"$SCENE/datapath"
+upgrade() { # another file, as a package puts it there
+    in_home cp /usr/sbin/wgd /usr/sbin/wgd.new
+    in_home mv /usr/sbin/wgd.new /usr/sbin/wgd
+    in_home systemctl restart wgd
+}
+crash() {
+    local before
+    before=$(main_pid)
+    in_home kill -KILL "$before"
+    wait_for 10 "systemd's restart" bash -c "
+        now=\$(nsenter --target $INIT --all -- systemctl show --property=MainPID --value wgd)
+        [ \$now != 0 ] && [ \$now != $before ] && nsenter --target $INIT --all -- systemctl is-active wgd"
+}
+restart() { in_home systemctl restart wgd; }
+for how in restart crash upgrade; do
+    check "$how" "$how"
+    check "  ... the tunnel is up" wait_for 10 up is_up home
+    check "  ... and its unit active" in_home systemctl is-active wgctl@home
+    datapath_pids >"$SCENE/datapath-now"
+    check_same "  ... carried by the same processes" "$SCENE/datapath" "$SCENE/datapath-now"
+    check "  ... and the stream flows" flows 10
+done
+kill "$stream"
+check "every line came once and in order" bash -c '
+    n=$(wc -l <"$1"); head -n "$n" "$1" | cmp - <(seq 0 $((n - 1)))' - "$SCENE/stream"
+
+heading "systemctl stop wgctl@home"
+check "it goes down" in_home systemctl stop wgctl@home
+check "the link is gone" bash -c "! nsenter --target $INIT --net ip link show home"
+check "no datapath is left" bash -c "! nsenter --target $INIT --all -- pgrep --exact wgd-datapath"
+check "up again" in_home systemctl start wgctl@home
+check "taken down by hand" in_home wgctl down home
+check "the unit stops all the same" in_home systemctl stop wgctl@home
+check "  ... and is not failed" bash -c "! nsenter --target $INIT --all -- systemctl is-failed wgctl@home"
+check "a tunnel without a profile fails" bash -c "! nsenter --target $INIT --all -- systemctl start wgctl@absent"
+check "  ... its unit says so" in_home systemctl is-failed wgctl@absent
+
+heading "autoconnect"
+printf '\n[tunnel.home]\nautoconnect = true\n[tunnel.late]\nautoconnect = true\nendpoint_retry = 1\n' \
+    >>"$ROOT/etc/wgd/wgd.toml"
+check "wgd restarts with it" in_home systemctl restart wgd
+check "the tunnel comes up by itself" wait_for 10 up is_up home
+wait_for 10 "a failed try" bash -c "nsenter --target $INIT --all -- journalctl -u wgd | grep -q 'late: autoconnect failed'"
+check "one that cannot is no reason to end" in_home systemctl is-active wgd
+printf '[Interface]\nPrivateKey = %s\nAddress = 10.77.0.1/32\n' "$(wg genkey)" |
+    (umask 077 && cat >"$ROOT/etc/wireguard/late.conf")
+check "and comes up when it can" wait_for 20 up is_up late
+keep_journal
+finish
