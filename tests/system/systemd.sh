@@ -26,7 +26,7 @@ boot() {
         skip "needs a cgroup2 hierarchy that can be written to, for systemd as pid 1"
     }
     mkdir -p "$ROOT" && mount -t tmpfs -o mode=0755 tmpfs "$ROOT"
-    mkdir -p "$ROOT"/{.usr/{upper,work},usr,etc,run,var/{lib,log,cache,tmp},tmp,proc,sys,dev,home,root}
+    mkdir -p "$ROOT"/{.usr/{upper,work},usr,etc,run,var/{lib,log,cache,tmp},tmp,proc,sys,dev,home,root,mnt}
     mount -t overlay overlay -o "lowerdir=/usr,upperdir=$ROOT/.usr/upper,workdir=$ROOT/.usr/work" "$ROOT/usr" ||
         skip "needs overlayfs on top of /usr"
     local link
@@ -80,11 +80,12 @@ start_machine() {
             mount -o remount,bind,ro \$root/sys
             mount -t tmpfs -o mode=0755 tmpfs \$root/dev
             mkdir \$root/dev/{net,pts,shm}
-            for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 net/tun:10:200; do
+            for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 net/tun:10:200 loop-control:10:237; do
                 IFS=: read -r name major minor <<<\$node
                 mknod -m 0666 \$root/dev/\$name c \$major \$minor
             done
             ln -s /proc/self/fd \$root/dev/fd
+            ln -s pts/ptmx \$root/dev/ptmx
             mount -t devpts -o newinstance,ptmxmode=0666 devpts \$root/dev/pts
             mount -t tmpfs tmpfs \$root/dev/shm
             mount -t tmpfs -o mode=0755 tmpfs \$root/run
@@ -120,7 +121,7 @@ find_init() {
     done
     return 1
 }
-in_home() { nsenter --target "$INIT" --all --wd=/ -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
+in_home() { nsenter --target "$INIT" --all --wdns=/ -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
 power_off() {
     [ -z "${INIT:-}" ] || kill -KILL "$INIT" 2>/dev/null
     [ -z "${MACHINE:-}" ] || wait "$MACHINE" 2>/dev/null
@@ -151,7 +152,8 @@ on provider bash -euc "
     ip address add $PEER_V4/32 dev lo"
 on internet bash -euc "
     ip address add $INTERNET_V4/24 dev eth0
-    ip route add default via 198.51.100.1"
+    # Answers what comes out of the tunnel, and nothing else.
+    ip route add 10.5.0.0/24 via 198.51.100.1"
 make_keys
 provider_peer
 LOGS_OF_INTEREST=("$SCENE/journal")
@@ -167,10 +169,9 @@ try "read /home" cat /home/diary
 try "mount" mount -t tmpfs tmpfs /mnt
 try "new namespace" unshare --user true
 try "device node" mknod /run/wgd/disk b 8 0
-try "raw disk" dd if=/dev/mem of=/dev/null count=1
+try "other device" sh -c ': </dev/loop-control'
 try "packet socket" /usr/bin/python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'
 try "host name" hostname other
-try "setuid file" sh -c 'touch /run/wgd/s && chmod 4755 /run/wgd/s'
 try "network sysctl" sysctl -w net.ipv4.conf.lo.rp_filter=0
 try "own runtime directory" touch /run/wgd/attempt
 true
@@ -193,7 +194,10 @@ in_home systemctl daemon-reload
 check "the datapath has a user of its own" in_home id wgd-datapath
 check "wgd starts" in_home systemctl enable --now wgd
 check "  ... and is active" in_home systemctl is-active wgd
-check "the units are without fault" in_home systemd-analyze verify --man=no wgd.service wgctl@home.service
+[ "$(failed_checks)" = 0 ] || {
+    keep_journal
+    finish
+}
 
 heading "systemctl enable --now wgctl@home"
 check "it comes up" in_home systemctl enable --now wgctl@home
@@ -201,19 +205,25 @@ check "  ... in userspace" is_up home
 check "traffic flows" in_home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
 check "it will at boot" in_home systemctl is-enabled wgctl@home
 check "the datapath runs as its user" bash -c \
-    "nsenter --target $INIT --all -- ps -o user= -C wgd-datapath | grep -q wgd-data"
+    "nsenter --target $INIT --all --wdns=/ -- ps -o user= -C wgd-datapath | grep -q wgd-data"
 
 heading "What the unit denies is denied"
 keep_journal
 grep -o 'attempt: .*' "$SCENE/journal" >"$SCENE/attempts" || :
 quote <"$SCENE/attempts"
-for what in "write to /usr" "write to /etc" "read /home" mount "new namespace" "device node" "raw disk" \
-    "packet socket" "host name" "setuid file"; do
+for what in "write to /usr" "write to /etc" "read /home" mount "new namespace" "device node" "other device" \
+    "packet socket" "host name"; do
     check "denied: $what" grep -q "attempt: $what: denied" "$SCENE/attempts"
 done
 for what in "network sysctl" "own runtime directory"; do
     check "done: $what" grep -q "attempt: $what: done" "$SCENE/attempts"
 done
+in_home bash /etc/attempts >"$SCENE/attempts"
+if [ "$(grep -c ': done$' "$SCENE/attempts")" = "$(wc -l <"$SCENE/attempts")" ]; then
+    pass "outside of the unit all of them are possible"
+else
+    fail "outside of the unit all of them are possible" "$SCENE/attempts"
+fi
 in_home cat "/proc/$(main_pid)/status" >"$SCENE/status"
 check "system calls are filtered" grep -q '^Seccomp:[[:space:]]*2' "$SCENE/status"
 check "no new privileges" grep -q '^NoNewPrivs:[[:space:]]*1' "$SCENE/status"
@@ -238,10 +248,11 @@ upgrade() { # another file, as a package puts it there
 crash() {
     local before
     before=$(main_pid)
+    [ "$before" -gt 1 ] || return 1
     in_home kill -KILL "$before"
     wait_for 10 "systemd's restart" bash -c "
-        now=\$(nsenter --target $INIT --all -- systemctl show --property=MainPID --value wgd)
-        [ \$now != 0 ] && [ \$now != $before ] && nsenter --target $INIT --all -- systemctl is-active wgd"
+        now=\$(nsenter --target $INIT --all --wdns=/ -- systemctl show --property=MainPID --value wgd)
+        [ \$now != 0 ] && [ \$now != $before ] && nsenter --target $INIT --all --wdns=/ -- systemctl is-active wgd"
 }
 restart() { in_home systemctl restart wgd; }
 for how in restart crash upgrade; do
@@ -258,13 +269,13 @@ check "every line came once and in order" bash -c '
 
 heading "systemctl stop wgctl@home"
 check "it goes down" in_home systemctl stop wgctl@home
-check "the link is gone" bash -c "! nsenter --target $INIT --net ip link show home"
-check "no datapath is left" bash -c "! nsenter --target $INIT --all -- pgrep --exact wgd-datapath"
+check "the link is gone" in_home test ! -e /sys/class/net/home
+check "no datapath is left" bash -c "! nsenter --target $INIT --all --wdns=/ -- pgrep --exact wgd-datapath"
 check "up again" in_home systemctl start wgctl@home
 check "taken down by hand" in_home wgctl down home
 check "the unit stops all the same" in_home systemctl stop wgctl@home
-check "  ... and is not failed" bash -c "! nsenter --target $INIT --all -- systemctl is-failed wgctl@home"
-check "a tunnel without a profile fails" bash -c "! nsenter --target $INIT --all -- systemctl start wgctl@absent"
+check "  ... and is not failed" bash -c "! nsenter --target $INIT --all --wdns=/ -- systemctl is-failed wgctl@home"
+check "a tunnel without a profile fails" bash -c "! nsenter --target $INIT --all --wdns=/ -- systemctl start wgctl@absent"
 check "  ... its unit says so" in_home systemctl is-failed wgctl@absent
 
 heading "autoconnect"
@@ -272,7 +283,7 @@ printf '\n[tunnel.home]\nautoconnect = true\n[tunnel.late]\nautoconnect = true\n
     >>"$ROOT/etc/wgd/wgd.toml"
 check "wgd restarts with it" in_home systemctl restart wgd
 check "the tunnel comes up by itself" wait_for 10 up is_up home
-wait_for 10 "a failed try" bash -c "nsenter --target $INIT --all -- journalctl -u wgd | grep -q 'late: autoconnect failed'"
+wait_for 10 "a failed try" bash -c "nsenter --target $INIT --all --wdns=/ -- journalctl -u wgd | grep -q 'late: autoconnect failed'"
 check "one that cannot is no reason to end" in_home systemctl is-active wgd
 printf '[Interface]\nPrivateKey = %s\nAddress = 10.77.0.1/32\n' "$(wg genkey)" |
     (umask 077 && cat >"$ROOT/etc/wireguard/late.conf")
