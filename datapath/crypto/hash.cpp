@@ -5,6 +5,7 @@
 
 #include <blake2.h>
 #include <cassert>
+#include <sodium.h>
 
 namespace wgd::crypto {
 
@@ -124,6 +125,13 @@ void kdf3(Secret<kHashSize>& out1, Secret<kHashSize>& out2, Secret<kHashSize>& o
     out3 = hmac(extracted.expose(), {second.expose(), kThree});
     out2 = std::move(second);
     out1 = std::move(first);
+}
+
+std::uint64_t table_hash(const TableKey& key, ByteView data) {
+    static_assert(crypto_shorthash_KEYBYTES == 16 && crypto_shorthash_BYTES == 8);
+    std::array<std::uint8_t, crypto_shorthash_BYTES> out;
+    crypto_shorthash(out.data(), data.data(), data.size(), key.data());
+    return load_le<std::uint64_t>(out.data());
 }
 
 } // namespace wgd::crypto

@@ -36,4 +36,9 @@ void kdf2(Secret<kHashSize>& out1, Secret<kHashSize>& out2, ByteView key, ByteVi
 void kdf3(Secret<kHashSize>& out1, Secret<kHashSize>& out2, Secret<kHashSize>& out3, ByteView key,
           ByteView input);
 
+// SipHash-2-4, for hash tables whose keys a stranger may choose: without the key nobody can aim at one
+// bucket.
+using TableKey = std::array<std::uint8_t, 16>;
+[[nodiscard]] std::uint64_t table_hash(const TableKey& key, ByteView data);
+
 } // namespace wgd::crypto

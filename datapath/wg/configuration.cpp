@@ -14,7 +14,7 @@ Result<void> Engine::Impl::check(const DeviceDelta& delta) const {
     const std::size_t kept = delta.replace_peers ? 0 : peers.size();
     if (kept + delta.peers.size() <= kMaxPeers) return {};
     // Perhaps most of them are there already: count for real.
-    std::unordered_set<PublicKey> keys;
+    std::unordered_set<PublicKey, PeerTable::Hasher> keys(0, peers.hasher());
     if (!delta.replace_peers)
         for (const Peer* peer = peers.first(); peer; peer = peer->newer)
             keys.insert(peer->public_key);

@@ -15,6 +15,12 @@ std::uint64_t draw_u64(Random& random) {
     return load_le<std::uint64_t>(bytes.data());
 }
 
+crypto::TableKey draw_table_key(Random& random) {
+    crypto::TableKey key;
+    random.fill(key);
+    return key;
+}
+
 SymmetricState wireguard_start() {
     return SymmetricState::start(
         {reinterpret_cast<const std::uint8_t*>(kIdentifier.data()), kIdentifier.size()});
@@ -26,6 +32,7 @@ Engine::Impl::Impl(EngineEnvironment environment)
     : random(environment.random)
     , data_path(state)
     , self(data_path.attach(*environment.aead))
+    , peers(draw_table_key(*environment.random))
     , start(wireguard_start())
     , cookie_checker(*environment.random)
     , rate_limiter(draw_u64(*environment.random)) {

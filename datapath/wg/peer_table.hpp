@@ -6,13 +6,23 @@
 #include <cstddef>
 #include <unordered_map>
 
+#include "datapath/crypto/hash.hpp"
 #include "datapath/wg/peer.hpp"
 
 namespace wgd::wg {
 
 class PeerTable {
   public:
-    PeerTable() = default;
+    struct Hasher {
+        crypto::TableKey key;
+        std::size_t operator()(const PublicKey& peer) const noexcept {
+            return crypto::table_hash(key, peer.bytes());
+        }
+    };
+
+    // `key` is of the hash table: whoever registers at a provider chooses what is in it.
+    explicit PeerTable(const crypto::TableKey& key)
+        : by_key_(0, Hasher{key}) {}
     ~PeerTable();
     PeerTable(const PeerTable&) = delete;
     PeerTable& operator=(const PeerTable&) = delete;
@@ -22,10 +32,11 @@ class PeerTable {
     void remove(Peer& peer);         // does not destroy it: that is the Reclaimer's to do
     void reserve(std::size_t peers) { by_key_.reserve(peers); }
     [[nodiscard]] std::size_t size() const { return by_key_.size(); }
+    [[nodiscard]] Hasher hasher() const { return by_key_.hash_function(); }
     [[nodiscard]] Peer* first() const { return first_; } // then ->newer
 
   private:
-    std::unordered_map<PublicKey, Peer*> by_key_;
+    std::unordered_map<PublicKey, Peer*, Hasher> by_key_;
     Peer* first_ = nullptr;
     Peer* last_ = nullptr;
 };

@@ -120,3 +120,13 @@ TEST_CASE("the initial chaining key and hash of WG 5.4") { // values every imple
     CHECK(encode_hex(ck) == "60e26daef327efc02ec335e2a025d2d016eb4206f87277f52d38d1988b78cd36");
     CHECK(encode_hex(h) == "2211b361081ac566691243db458ad5322d9c6c662293e8b70ee19c65ba079ef3");
 }
+
+TEST_CASE("SipHash-2-4 of its paper's appendix") {
+    TableKey key;
+    for (std::size_t i = 0; i < key.size(); ++i)
+        key[i] = static_cast<std::uint8_t>(i);
+    std::array<std::uint8_t, 15> input;
+    for (std::size_t i = 0; i < input.size(); ++i)
+        input[i] = static_cast<std::uint8_t>(i);
+    CHECK(table_hash(key, input) == 0xa129ca6149be45e5);
+}

@@ -109,7 +109,7 @@ TEST_CASE("the timer heap gives the earliest first, whatever was planned again o
 }
 
 TEST_CASE("peers are listed in the order they were added", "[peer_table]") {
-    PeerTable table;
+    PeerTable table(crypto::TableKey{});
     for (std::uint32_t i = 0; i < 10; ++i)
         table.add(key(i));
     for (std::uint32_t i : {0u, 5u, 9u}) {
