@@ -73,7 +73,7 @@ struct Engine::Impl {
     std::uint32_t fwmark = 0;
     EngineCounters counters;
     Instant latest{}; // the last time we were told
-    Bytes scratch;
+    SecretBytes scratch; // plaintext on its way to be sealed
 };
 
 } // namespace wgd::wg

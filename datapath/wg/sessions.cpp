@@ -91,7 +91,7 @@ bool Engine::Impl::seal_into(Peer& peer, ByteView packet, Now now, Outbox& out) 
 std::size_t Engine::Impl::flush(Peer& peer, Now now, Outbox& out) {
     if (!has_session(peer, now.mono)) return 0;
     std::size_t sent = 0;
-    for (const Bytes& packet : state.staging.take(peer)) {
+    for (const SecretBytes& packet : state.staging.take(peer)) {
         if (seal_into(peer, packet, now, out))
             ++sent;
         else

@@ -7,10 +7,10 @@
 namespace wgd::wg {
 
 std::size_t Staging::push(Peer& peer, ByteView packet) {
-    Bytes copy(packet.begin(), packet.end());
+    SecretBytes copy(packet.begin(), packet.end());
     const std::lock_guard lock(mutex_);
-    if (!peer.staged.packets) peer.staged.packets = std::make_unique<std::deque<Bytes>>();
-    std::deque<Bytes>& queue = *peer.staged.packets;
+    if (!peer.staged.packets) peer.staged.packets = std::make_unique<std::deque<SecretBytes>>();
+    std::deque<SecretBytes>& queue = *peer.staged.packets;
     std::size_t lost = 0;
     while (!queue.empty() && (queue.size() >= kMaxStagedPackets || bytes_ + copy.size() > kMaxBytes)) {
         bytes_ -= queue.front().size();
@@ -23,12 +23,12 @@ std::size_t Staging::push(Peer& peer, ByteView packet) {
     return lost;
 }
 
-std::vector<Bytes> Staging::take(Peer& peer) {
+std::vector<SecretBytes> Staging::take(Peer& peer) {
     const std::lock_guard lock(mutex_);
-    std::vector<Bytes> all;
+    std::vector<SecretBytes> all;
     if (const auto queue = std::move(peer.staged.packets)) {
         all.assign(std::make_move_iterator(queue->begin()), std::make_move_iterator(queue->end()));
-        for (const Bytes& packet : all)
+        for (const SecretBytes& packet : all)
             bytes_ -= packet.size();
     }
     return all;

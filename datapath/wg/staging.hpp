@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Staging: packets that wait for a session. At most kMaxStagedPackets per peer and kMaxBytes in all; the
 // oldest of the same peer gives way. The one place where a mutex stands between data and control threads:
-// nothing that can be sent comes here.
+// nothing that can be sent comes here. What is let go of, sent or not, is zeroed: it is plaintext.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/bytes.hpp"
+#include "common/base/secret_text.hpp"
 
 namespace wgd::wg {
 
@@ -18,7 +19,7 @@ class Peer;
 
 // A peer's share; empty most of the time.
 struct StagedQueue {
-    std::unique_ptr<std::deque<Bytes>> packets;
+    std::unique_ptr<std::deque<SecretBytes>> packets;
 };
 
 class Staging {
@@ -27,7 +28,7 @@ class Staging {
 
     // Copies the packet. Returns how many packets were lost for it (of this peer, or this one itself).
     std::size_t push(Peer& peer, ByteView packet);
-    [[nodiscard]] std::vector<Bytes> take(Peer& peer);
+    [[nodiscard]] std::vector<SecretBytes> take(Peer& peer);
     void forget(Peer& peer);
     [[nodiscard]] bool has(Peer& peer);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Handshakes: keys, roles, crossing, and every state against every message.
 #include <catch2/catch.hpp>
+#include <map>
+#include <set>
 
 #include "tests/sim/fixtures.hpp"
 
@@ -334,4 +336,24 @@ TEST_CASE("every state of a handshake against every message", "[handshake]") {
             [&] { return pair.b.delivered.size() > delivered && !pair.a.delivered.empty(); }, 30s));
         CHECK(world.eavesdropper.violations().empty());
     }
+}
+
+TEST_CASE("handshakes are marked AF41, data carries the congestion marks of its inside but no DSCP", "[handshake]") {
+    Pair pair;
+    std::map<std::uint8_t, std::set<std::uint8_t>> marks; // by message type
+    pair.world.middlebox = [&](Datagram& datagram) {
+        marks[datagram.bytes[0]].insert(datagram.tos);
+        return true;
+    };
+    pair.connect();
+    marks[4].clear();
+    Bytes packet = inner_packet("10.0.0.1", "10.0.0.2", 40);
+    packet[1] = 0xb8 | 0x02; // EF, ECT(0)
+    pair.a.send(packet);
+    pair.world.run_for(1s);
+    CHECK(marks[1] == std::set<std::uint8_t>{0x88});
+    CHECK(marks[2] == std::set<std::uint8_t>{0x88});
+    CHECK(marks[4] == std::set<std::uint8_t>{0x02});
+    REQUIRE(pair.b.delivered.size() == 1);
+    CHECK(pair.b.delivered[0][1] == packet[1]);
 }
