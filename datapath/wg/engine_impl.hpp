@@ -72,7 +72,7 @@ struct Engine::Impl {
     std::uint16_t listen_port = 0;
     std::uint32_t fwmark = 0;
     EngineCounters counters;
-    Instant latest{}; // the last time we were told
+    Instant latest{};    // the last time we were told
     SecretBytes scratch; // plaintext on its way to be sealed
 };
 

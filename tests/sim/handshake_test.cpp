@@ -338,7 +338,8 @@ TEST_CASE("every state of a handshake against every message", "[handshake]") {
     }
 }
 
-TEST_CASE("handshakes are marked AF41, data carries the congestion marks of its inside but no DSCP", "[handshake]") {
+TEST_CASE("handshakes are marked AF41, data carries the congestion marks of its inside but no DSCP",
+          "[handshake]") {
     Pair pair;
     std::map<std::uint8_t, std::set<std::uint8_t>> marks; // by message type
     pair.world.middlebox = [&](Datagram& datagram) {
