@@ -82,6 +82,10 @@ TunnelStatus to_tunnel(const Properties& from) {
     take(from, "Dns", tunnel.dns);
     take(from, "Warnings", tunnel.warnings);
     take(from, "Residue", tunnel.residue);
+    sdbus::Struct<std::uint32_t, std::string> drift;
+    take(from, "Drift", drift);
+    tunnel.drift_count = drift.get<0>();
+    tunnel.drift_last = drift.get<1>();
     return tunnel;
 }
 

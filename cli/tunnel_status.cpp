@@ -81,6 +81,11 @@ std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Sty
     if (tunnel.fwmark != 0) text += line(2, "fwmark", fmt::format("{:#x}", tunnel.fwmark), style);
     for (const auto& warning : tunnel.warnings)
         text += line(2, "warning", style.yellow(printable(warning)), style);
+    if (tunnel.drift_count != 0)
+        text += line(2, "put back",
+                     fmt::format("{} time{}, last: {}", tunnel.drift_count,
+                                 tunnel.drift_count == 1 ? "" : "s", printable(tunnel.drift_last)),
+                     style);
     for (const auto& left : tunnel.residue)
         text += line(2, "left behind", style.red(printable(left)), style);
     // People look for the peer that talks: latest handshake first, as `wg show` has it.
@@ -140,6 +145,7 @@ nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels) {
                                    {"dns", tunnel.dns},
                                    {"warnings", tunnel.warnings},
                                    {"residue", tunnel.residue},
+                                   {"drift", {{"count", tunnel.drift_count}, {"last", tunnel.drift_last}}},
                                    {"peers", std::move(peers)}});
     }
     return json;

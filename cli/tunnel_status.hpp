@@ -41,6 +41,8 @@ struct TunnelStatus {
     std::vector<std::string> dns;
     std::vector<std::string> warnings;
     std::vector<std::string> residue;
+    std::uint32_t drift_count = 0;
+    std::string drift_last;
     std::vector<PeerStatus> peers;
 };
 

@@ -52,6 +52,7 @@ void TunnelObject::update(control::TunnelView view) {
     note("Dns", view.dns != view_.dns);
     note("PeerCount", view.peers.size() != view_.peers.size());
     note("Warnings", view.warnings != view_.warnings);
+    note("Drift", view.drift_count != view_.drift_count);
     note("Residue", view.residue != view_.residue);
     view_ = std::move(view);
     live_read_.reset(); // what changed may have changed the counters' meaning as well
@@ -168,6 +169,11 @@ uint32_t TunnelObject::PeerCount() {
 }
 std::vector<std::string> TunnelObject::Warnings() {
     return guarded("Warnings", [&] { return bus_text(view_.warnings); });
+}
+sdbus::Struct<uint32_t, std::string> TunnelObject::Drift() {
+    return guarded("Drift", [&] {
+        return sdbus::Struct<uint32_t, std::string>(view_.drift_count, bus_text(view_.drift_last));
+    });
 }
 std::vector<std::string> TunnelObject::Residue() {
     return guarded("Residue", [&] { return bus_text(view_.residue); });

@@ -57,6 +57,7 @@ class TunnelObject final
     std::vector<std::string> Dns() override;
     uint32_t PeerCount() override;
     std::vector<std::string> Warnings() override;
+    sdbus::Struct<uint32_t, std::string> Drift() override;
     std::vector<std::string> Residue() override;
 
     sdbus::IConnection& connection_;

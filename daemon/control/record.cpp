@@ -36,6 +36,7 @@ std::string to_json(const Record& record) {
               {"original_sysctls", record.original_sysctls},
               {"profile_digest", record.profile_digest},
               {"tables", record.tables}};
+    json["mtu"] = record.mtu;
     json["fwmark_given"] = record.fwmark_given;
     json["hooks"] = {{"pre_up", record.hooks.pre_up},
                      {"post_up", record.hooks.post_up},
@@ -73,6 +74,7 @@ Result<Record> record_from_json(std::string_view text) {
         record.original_sysctls = json.at("original_sysctls").get<std::map<std::string, std::string>>();
         record.profile_digest = json.at("profile_digest").get<std::string>();
         record.tables = json.value("tables", record.tables);
+        record.mtu = json.value("mtu", 0U);
         record.fwmark_given = json.value("fwmark_given", false);
         if (const auto hooks = json.find("hooks"); hooks != json.end())
             record.hooks = {hooks->at("pre_up").get<std::vector<std::string>>(),

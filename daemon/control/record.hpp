@@ -33,6 +33,7 @@ struct Record {
     std::map<PublicKey, Endpoint> endpoints;             // as we set them
     // The profile's words for them, "" left out; absent in the record of a link that was found without one.
     std::optional<std::map<PublicKey, std::string>> endpoint_specs;
+    std::uint32_t mtu = 0;                     // as we set it
     bool fwmark_given = false;                 // the profile has a FwMark
     std::map<std::string, std::string> tables; // nftables: name -> transaction that made it
     plan::HookSet hooks;                       // of the profile that it came up with

@@ -190,6 +190,11 @@ class Reader {
                                              {"kernel", BackendPreference::kKernel},
                                              {"userspace", BackendPreference::kUserspace}});
                 }},
+               {"on_link_lost",
+                [&](const toml::value& v) {
+                    word<OnLinkLost>(v, "on_link_lost", into.on_link_lost,
+                                     {{"fail", OnLinkLost::kFail}, {"rebuild", OnLinkLost::kRebuild}});
+                }},
                {"endpoint_wait",
                 [&](const toml::value& v) { seconds(v, "endpoint_wait", into.endpoint_wait, 0); }},
                {"endpoint_retry",

@@ -19,6 +19,7 @@
 namespace wgd::control {
 
 enum class BackendPreference { kAuto, kKernel, kUserspace };
+enum class OnLinkLost { kFail, kRebuild };
 
 // What becomes of an endpoint whose name has an address already.
 enum class EndpointRefresh {
@@ -33,12 +34,13 @@ struct TunnelSettings {
     std::chrono::seconds endpoint_retry{5};       // first retry of a name; doubles
     std::chrono::seconds endpoint_retry_max{300}; // up to this
     EndpointRefresh endpoint_refresh = EndpointRefresh::kAuto;
-    std::chrono::seconds endpoint_ttl_min{60}; // a name that has an address is asked no more often
-    bool autoconnect = false;                  // up when the daemon starts; in [tunnel.NAME] only
-    bool hooks = true;                         // run the profile's PreUp, PostUp, PreDown, PostDown
-    std::chrono::seconds hook_timeout{60};     // for each of them
-    plan::Gateway gateway;                     // forward, masquerade, mss_clamp, isolate_peers
-    std::vector<IpPrefix> exclude;             // kept out of a full tunnel; "lan" is spelt out
+    std::chrono::seconds endpoint_ttl_min{60};   // a name that has an address is asked no more often
+    bool autoconnect = false;                    // up when the daemon starts; in [tunnel.NAME] only
+    bool hooks = true;                           // run the profile's PreUp, PostUp, PreDown, PostDown
+    std::chrono::seconds hook_timeout{60};       // for each of them
+    plan::Gateway gateway;                       // forward, masquerade, mss_clamp, isolate_peers
+    std::vector<IpPrefix> exclude;               // kept out of a full tunnel; "lan" is spelt out
+    OnLinkLost on_link_lost = OnLinkLost::kFail; // when somebody deletes the link, or the datapath dies
 
     bool operator==(const TunnelSettings&) const = default;
 };

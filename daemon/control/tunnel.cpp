@@ -26,6 +26,8 @@ void Tunnel::enter(TunnelState state) {
 // The end of this object: nobody finds it any more once the host has forgotten it.
 void Tunnel::vanish() {
     endpoints_.reset();
+    drift_timer_.reset();
+    rebuild_timer_.reset();
     state_ = TunnelState::kDown;
     host_.tunnel_gone(*this);
 }
@@ -67,7 +69,7 @@ plan::Policy Tunnel::policy() const {
     return policy;
 }
 
-Result<Tunnel::Prepared> Tunnel::prepare() {
+Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
     const auto choose = [&] {
         return endpoints_
                    ? choose_endpoints(loaded_->profile, endpoints_->resolved(), endpoints_->moved(), record_)
@@ -81,10 +83,19 @@ Result<Tunnel::Prepared> Tunnel::prepare() {
         snapshot = look(chosen.endpoints);
         WGD_TRY(snapshot);
     }
+    for (auto& [table, state] : snapshot->tables) {
+        const auto made = table_contents_.find(table);
+        if (made != table_contents_.end() && made->second != state.content) state.digest.clear(); // made over
+    }
     plan::Policy policy = this->policy();
     policy.renewed_endpoints = std::move(chosen.renewed);
     auto desired = plan::derive_desired(loaded_->profile, chosen.endpoints, policy, *snapshot);
     WGD_TRY(desired);
+    desired->upkeep = upkeep;
+    // Without a path there is nothing to derive it from, and nothing that it could be wrong for.
+    if (upkeep && !loaded_->profile.mtu && record_.mtu != 0 && snapshot->endpoint_paths.empty() &&
+        !snapshot->default_path)
+        desired->mtu = record_.mtu;
     auto steps = plan::diff(*desired, *snapshot);
     WGD_TRY(steps);
 
@@ -103,10 +114,11 @@ Result<Tunnel::Prepared> Tunnel::prepare() {
         record.tables.emplace(table.name, table.transaction);
     record.endpoints = std::move(chosen.endpoints);
     record.endpoint_specs = std::move(chosen.specs);
+    record.mtu = desired->mtu;
     record.fwmark_given = loaded_->profile.fwmark.has_value();
     record.profile_digest = loaded_->digest;
     remember_sysctls(*desired, *snapshot, record);
-    return Prepared{std::move(*desired), std::move(*steps), std::move(record)};
+    return Prepared{std::move(*desired), std::move(*steps), std::move(record), {}};
 }
 
 // What is to go back to its value of before the first tunnel of ours, and what that value was: known from
@@ -135,7 +147,7 @@ void Tunnel::remember_sysctls(const plan::Desired& desired, const plan::Snapshot
 }
 
 // The second look: all steps said they worked, now the system must say so too.
-Result<void> Tunnel::verify(const plan::Desired& desired) {
+Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::string>& waiting) {
     auto snapshot = look(record_.endpoints);
     WGD_TRY(snapshot);
     plan::Desired settled = desired;
@@ -143,10 +155,17 @@ Result<void> Tunnel::verify(const plan::Desired& desired) {
     settled.hooks = {}; // have run; nothing of them can be seen
     const auto rest = plan::diff(settled, *snapshot);
     WGD_TRY(rest);
-    if (rest->empty()) return {};
-    return fail(ErrorCode::kConflict,
-                "the system is not as asked for although every step succeeded; still missing: " +
-                    plan::describe(rest->steps.front().act));
+    for (const plan::Step& step : rest->steps) {
+        const std::string words = plan::describe(step.act);
+        if (desired.upkeep && (!is_repair(step.act) || waiting.count(words) != 0)) continue;
+        return fail(ErrorCode::kConflict,
+                    "the system is not as asked for although every step succeeded; still missing: " + words);
+    }
+    table_contents_.clear();
+    for (const plan::ReplaceTable& table : desired.tables)
+        if (const auto made = snapshot->tables.find(table.name); made != snapshot->tables.end())
+            table_contents_.emplace(table.name, made->second.content);
+    return {};
 }
 
 bool Tunnel::keeps(const plan::Op& op) const {

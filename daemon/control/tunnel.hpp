@@ -9,19 +9,22 @@
 //                           |                                        \-> resolving ...
 //                        (gone)
 //
-// Its sources are the parts of that life: tunnel_up, tunnel_upkeep, tunnel_reload, tunnel_down,
-// tunnel_takeover; tunnel_plan and tunnel_view tell about it; tunnel.cpp has what all of them need.
+// Its sources are the parts of that life: tunnel_up, tunnel_upkeep, tunnel_drift, tunnel_reload,
+// tunnel_down, tunnel_takeover; tunnel_plan and tunnel_view tell about it; tunnel.cpp has what all of them
+// need.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/control/applier.hpp"
 #include "daemon/control/backend_choice.hpp"
+#include "daemon/control/drift.hpp"
 #include "daemon/control/endpoint_watch.hpp"
 #include "daemon/control/manager.hpp"
 #include "daemon/control/peer_state.hpp"
@@ -94,7 +97,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     // The link is gone, or the datapath behind it; `why` is a sentence.
     void lost(const std::string& why, bool datapath);
-    // Addresses, routes or rules changed, perhaps by somebody else.
+    // Addresses, routes, rules, links or firewall changed, perhaps by somebody else.
     void world_changed();
     // The machine slept, or its clock was set.
     void time_passed();
@@ -115,7 +118,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     struct Prepared {
         plan::Desired desired;
         plan::Plan plan;
-        Record record; // to be written when it is done
+        Record record;                 // to be written when it is done
+        std::set<std::string> waiting; // of an upkeep: repairs that are not made now (Drift)
     };
     // What a tunnel is made from, new.
     struct Reload {
@@ -131,6 +135,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void apply_up();
     void came_up();
     void reconcile();
+    void look_soon(Duration delay);
+    void look_for_drift();
+    void note_drift(const plan::Op& repair, const Record& next);
+    void rebuild_soon();
+    void rebuild();
     void reapply(Prepared prepared, std::function<void(Outcome)> done);
     [[nodiscard]] Result<void> may_reload() const;
     void resolve(const std::shared_ptr<Reload>& reload, std::function<void(Tunnel&)> ready);
@@ -152,9 +161,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
     [[nodiscard]] plan::Policy policy() const;
-    Result<Prepared> prepare();
+    Result<Prepared> prepare(bool upkeep = false);
+    Result<Prepared> prepare_upkeep(); // repairs alone
     void remember_sysctls(const plan::Desired& desired, const plan::Snapshot& snapshot, Record& into) const;
-    [[nodiscard]] Result<void> verify(const plan::Desired& desired);
+    [[nodiscard]] Result<void> verify(const plan::Desired& desired,
+                                      const std::set<std::string>& waiting = {});
     [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
     // The same for an applier, which may outlive the tunnel.
     [[nodiscard]] std::function<bool(const plan::Op&)> keeper();
@@ -192,6 +203,17 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     std::vector<std::string> plan_warnings_;
     std::string last_error_;
+    Drift drift_;
+    std::unique_ptr<ports::Timers::Timer> drift_timer_; // the next look
+    Instant drift_due_{};
+    std::optional<Instant> drift_looked_; // the last one
+    Duration drift_took_{};
+    std::map<std::string, std::size_t> table_contents_; // as we made our nftables tables
+    std::unique_ptr<ports::Timers::Timer> rebuild_timer_;
+    std::optional<Instant> rebuilt_;
+    Duration rebuild_delay_{};
+    bool rebuilding_ = false;
+
     std::string lost_while_busy_;
     bool lost_datapath_ = false;
     std::vector<std::string> residue_;

@@ -18,6 +18,7 @@ void Tunnel::down(Reply<void> reply) {
                 fail(ErrorCode::kCancelled, "'" + name_.str() + "' was brought down while it was coming up"));
         return reply({});
     }
+    rebuild_timer_.reset();
     cancel_reload("'" + name_.str() + "' was brought down while it was reloading");
     const TunnelState before = state_;
     endpoints_.reset();

@@ -9,6 +9,7 @@ void Tunnel::up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> re
     loaded_ = std::move(loaded);
     up_reply_ = std::move(reply);
     last_error_.clear();
+    rebuild_timer_.reset();
     clear_leftovers(guarded([choice = std::move(choice)](Tunnel& self, Result<void> cleared) {
         if (!cleared) return self.fail_up(std::move(cleared).error());
         self.record_ = Record{};
@@ -61,7 +62,7 @@ void Tunnel::fail_up(Error error) {
     endpoints_.reset();
     lost_while_busy_.clear();
     last_error_ = error.message;
-    if (residue_ops_.empty() && !has_record_)
+    if (residue_ops_.empty() && !has_record_ && !rebuilding_)
         vanish(); // nothing is left of it
     else
         enter(TunnelState::kFailed);

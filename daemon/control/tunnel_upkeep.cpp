@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A tunnel staying up: brought in line with its profile again, and what happens when its link is lost.
+// A tunnel staying up: brought in line with its profile again.
 #include <algorithm>
 
 #include "common/base/log.hpp"
@@ -18,7 +18,8 @@ void Tunnel::reconcile() {
     if (chosen.endpoints == record_.endpoints && chosen.renewed.empty() &&
         record_.intent == Record::Intent::kUp)
         return;
-    auto prepared = prepare();
+    const bool unfinished = record_.intent == Record::Intent::kReconcile;
+    auto prepared = unfinished ? prepare() : prepare_upkeep();
     if (!prepared) {
         log::warning("{}: {}", name_.str(), prepared.error().message);
         last_error_ = prepared.error().message;
@@ -34,6 +35,24 @@ void Tunnel::reconcile() {
                 self.last_error_ = outcome.error->message;
                 log::warning("{}: {}", self.name_.str(), self.last_error_);
             }));
+}
+
+// What is not as it was made, without what somebody added and without what has to wait (Drift).
+Result<Tunnel::Prepared> Tunnel::prepare_upkeep() {
+    auto prepared = prepare(true);
+    WGD_TRY(prepared);
+    const Instant now = ports_.timers.now();
+    auto& steps = prepared->plan.steps;
+    steps.erase(std::remove_if(steps.begin(), steps.end(),
+                               [&](const plan::Step& step) {
+                                   if (!is_repair(step.act)) return true;
+                                   std::string object = plan::describe(step.act);
+                                   if (drift_.may_repair(object, now)) return false;
+                                   prepared->waiting.insert(std::move(object));
+                                   return true;
+                               }),
+                steps.end());
+    return prepared;
 }
 
 // Takes the steps to a tunnel that is up. `done` is called in the state that this led to, if the tunnel was
@@ -63,8 +82,9 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
     enter(TunnelState::kReapplying);
     Transaction reapplying =
         transaction(std::move(prepared.plan), false,
-                    [desired = std::move(prepared.desired)](Tunnel& self) -> Result<void> {
-                        WGD_TRY(self.verify(desired));
+                    [desired = std::move(prepared.desired),
+                     waiting = std::move(prepared.waiting)](Tunnel& self) -> Result<void> {
+                        WGD_TRY(self.verify(desired, waiting));
                         return self.ports_.journal.save_record(self.name_, to_json(*self.pending_));
                     });
     reapplying.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
@@ -89,44 +109,8 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
                  }));
 }
 
-void Tunnel::world_changed() {
-    if (state_ == TunnelState::kUp && endpoints_) endpoints_->nudge();
-}
-
 void Tunnel::time_passed() {
     if (state_ == TunnelState::kUp && endpoints_) endpoints_->doubt_all();
-}
-
-void Tunnel::lost(const std::string& why, bool datapath) {
-    if (busy_) {
-        // Whatever is running will notice by itself if it needs the link; if it succeeds all the same, look
-        // again.
-        lost_while_busy_ = why;
-        lost_datapath_ = datapath;
-        return;
-    }
-    if (state_ == TunnelState::kFailed && datapath && !last_error_.empty()) {
-        last_error_ = why; // the better reason for what we know already
-        return enter(TunnelState::kFailed);
-    }
-    if (state_ != TunnelState::kUp) return;
-    if (!datapath) {
-        // The news may be of an earlier link of the same name.
-        const auto snapshot = look({});
-        if (snapshot && has_link(*snapshot)) return;
-    }
-    log::error("{}: {}", name_.str(), why);
-    last_error_ = why;
-    endpoints_.reset();
-    cancel_reload(why);
-    enter(TunnelState::kFailed);
-    // What depended on the link goes: rules into an empty table, the sysctl.
-    clear_leftovers(guarded([](Tunnel& self, Result<void> cleared) {
-        if (cleared) return self.enter(TunnelState::kFailed);
-        self.last_error_ += "; " + cleared.error().message;
-        log::error("{}: {}", self.name_.str(), cleared.error().message);
-        self.enter(TunnelState::kFailed);
-    }));
 }
 
 } // namespace wgd::control

@@ -40,6 +40,8 @@ TunnelView Tunnel::view() {
     view.interface = name_.str();
     view.last_error = last_error_;
     view.residue = residue_;
+    view.drift_count = drift_.count();
+    view.drift_last = drift_.last();
 
     std::unordered_map<PublicKey, PeerView> known;
     if (loaded_) {

@@ -55,6 +55,8 @@ struct TunnelView {
     std::vector<std::string> warnings;
     std::string last_error;           // of the last failed operation, empty if none
     std::vector<std::string> residue; // what a failed undo left behind
+    std::uint32_t drift_count = 0;    // how often something was put back since the daemon started
+    std::string drift_last;           // what it was the last time
     std::vector<PeerView> peers;
 };
 

@@ -81,6 +81,17 @@ AllowedIpChange compare(const DesiredPeer& want, const WgPeer& have, const Owner
     return change;
 }
 
+// Where a peer roamed to is newer than what a file says; it is replaced only when the file changed.
+bool wants_endpoint(const DesiredPeer& want, const WgPeer& have) {
+    return want.endpoint && want.endpoint != have.endpoint && (!have.endpoint || want.endpoint_changed);
+}
+
+void change_mark(const DesiredDevice& want, const WgDevice& have, DeviceChange& change) {
+    if (!want.fwmark || *want.fwmark == have.fwmark) return;
+    change.apply.fwmark = want.fwmark;
+    change.undo.fwmark = have.fwmark;
+}
+
 } // namespace
 
 DeviceDelta whole_device(const DesiredDevice& device) {
@@ -114,10 +125,7 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
         change.apply.listen_port = want.listen_port;
         change.undo.listen_port = have.listen_port;
     }
-    if (want.fwmark && *want.fwmark != have.fwmark) {
-        change.apply.fwmark = want.fwmark;
-        change.undo.fwmark = have.fwmark;
-    }
+    change_mark(want, have, change);
 
     std::unordered_map<PublicKey, const WgPeer*> before;
     for (const WgPeer& peer : have.peers)
@@ -154,9 +162,7 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
             delta.persistent_keepalive = peer.persistent_keepalive;
             changed = true;
         }
-        // Where a peer roamed to is newer than what a file says; it is replaced only when the file changed.
-        if (!ignore_endpoints && peer.endpoint && peer.endpoint != old.endpoint &&
-            (!old.endpoint || peer.endpoint_changed)) {
+        if (!ignore_endpoints && wants_endpoint(peer, old)) {
             delta.endpoint = peer.endpoint;
             changed = true;
             // WireGuard has no way to take an endpoint away again. A peer that had none has no session to
@@ -178,6 +184,27 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
         if (changed || ips.lost) restored.push_back(restore_peer(old));
     }
     std::move(restored.begin(), restored.end(), std::back_inserter(change.undo.peers));
+    return change;
+}
+
+DeviceChange device_upkeep(const DesiredDevice& want, const WgDevice& have, bool ignore_endpoints) {
+    DeviceChange change;
+    change_mark(want, have, change);
+    if (ignore_endpoints) return change;
+    std::unordered_map<PublicKey, const WgPeer*> present;
+    for (const WgPeer& peer : have.peers)
+        present.emplace(peer.public_key, &peer);
+    for (const DesiredPeer& peer : want.peers) {
+        const auto found = present.find(peer.public_key);
+        if (found == present.end() || !wants_endpoint(peer, *found->second)) continue;
+        PeerDelta delta;
+        delta.public_key = peer.public_key;
+        delta.update_only = true;
+        delta.endpoint = peer.endpoint;
+        change.apply.peers.push_back(std::move(delta));
+        if (!found->second->endpoint) change.undo.peers.push_back(removal(peer.public_key));
+        change.undo.peers.push_back(restore_peer(*found->second));
+    }
     return change;
 }
 

@@ -22,4 +22,7 @@ struct DeviceChange {
 // has it.
 DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool ignore_endpoints);
 
+// The mark, and endpoints that the device lacks or the profile has changed; everything else stays as it is.
+DeviceChange device_upkeep(const DesiredDevice& want, const WgDevice& have, bool ignore_endpoints);
+
 } // namespace wgd::plan

@@ -143,7 +143,9 @@ class Differ {
         if (!have_.device)
             return fail(ErrorCode::kBackend,
                         "the link '" + want_.link + "' exists, but its WireGuard device does not answer");
-        DeviceChange change = device_change(*want_.device, *have_.device, want_.ignore_endpoints);
+        DeviceChange change = want_.upkeep
+                                  ? device_upkeep(*want_.device, *have_.device, want_.ignore_endpoints)
+                                  : device_change(*want_.device, *have_.device, want_.ignore_endpoints);
         if (!change.apply.empty())
             step(configure(std::move(change.apply)), {configure(std::move(change.undo))});
         return {};

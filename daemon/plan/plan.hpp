@@ -100,6 +100,9 @@ struct Desired {
     std::vector<Rule> owned_rules;           // from the policy: ours even where we no longer want them
     // Looking again after an apply: a peer that has already roamed is no difference.
     bool ignore_endpoints = false;
+    // Upkeep, not a change that was asked for: of the device only the mark and endpoints are made right.
+    // Keys, peers and allowed IPs that somebody has set with wg(8) since are what that somebody wants.
+    bool upkeep = false;
 };
 
 // wg-quick(8)'s meaning of a profile (compat.md C5, C6), without its defects. kConflict when the link's name

@@ -51,6 +51,10 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
     if (!links) return fail(std::move(links).error());
     for (KernelLink& link : *links)
         monitor->links_.insert_or_assign(link.index, std::move(link));
+    if (auto nftables = NftAnnouncements::create(loop, [raw] { raw->changed(); }))
+        monitor->nftables_ = std::move(*nftables);
+    else
+        log::debug("{}", nftables.error().message);
     datapaths.on_exit([raw](const std::string& link, const std::string& how, bool by_itself) {
         raw->datapath_ended(link, how, by_itself);
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // NetlinkMonitor: ports::Monitor. Listens to what the kernel announces about links, addresses, routes and
-// rules of both families, leaves out what our own requests caused, and puts what comes within kQuietTime into
-// one report. When the kernel dropped announcements because there were too many (ENOBUFS), everything counts
-// as changed.
+// rules of both families, and our nftables tables, leaves out what our own requests caused, and puts what
+// comes within kQuietTime into one report. When the kernel dropped announcements because there were too many
+// (ENOBUFS), everything counts as changed.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "daemon/ports/ports.hpp"
 #include "daemon/sys/datapath_process.hpp"
 #include "daemon/sys/netlink_socket.hpp"
+#include "daemon/sys/nft_announcements.hpp"
 
 namespace wgd::sys {
 
@@ -59,6 +60,7 @@ class NetlinkMonitor final : public ports::Monitor {
     std::vector<std::uint8_t> buffer_;
     loop::SourcePtr source_;
     loop::SourcePtr report_;
+    std::unique_ptr<NftAnnouncements> nftables_;       // null: none here
     std::map<std::string, loop::SourcePtr> held_back_; // links that are gone, by name
     std::map<std::uint32_t, plan::Link> links_; // by index, to see renames and what a message really changed
 };

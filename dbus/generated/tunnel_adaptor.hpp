@@ -38,6 +38,7 @@ protected:
         object_.registerProperty("Dns").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Dns(); });
         object_.registerProperty("PeerCount").onInterface(INTERFACE_NAME).withGetter([this](){ return this->PeerCount(); });
         object_.registerProperty("Warnings").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Warnings(); }).withUpdateBehavior(sdbus::Flags::EMITS_INVALIDATION_SIGNAL);
+        object_.registerProperty("Drift").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Drift(); }).withUpdateBehavior(sdbus::Flags::EMITS_CHANGE_SIGNAL);
         object_.registerProperty("Residue").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Residue(); }).withUpdateBehavior(sdbus::Flags::EMITS_INVALIDATION_SIGNAL);
     }
 
@@ -62,6 +63,7 @@ private:
     virtual std::vector<std::string> Dns() = 0;
     virtual uint32_t PeerCount() = 0;
     virtual std::vector<std::string> Warnings() = 0;
+    virtual sdbus::Struct<uint32_t, std::string> Drift() = 0;
     virtual std::vector<std::string> Residue() = 0;
 
 private:

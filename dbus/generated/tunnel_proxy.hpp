@@ -110,6 +110,11 @@ public:
         return proxy_.getProperty("Warnings").onInterface(INTERFACE_NAME);
     }
 
+    sdbus::Struct<uint32_t, std::string> Drift()
+    {
+        return proxy_.getProperty("Drift").onInterface(INTERFACE_NAME);
+    }
+
     std::vector<std::string> Residue()
     {
         return proxy_.getProperty("Residue").onInterface(INTERFACE_NAME);
