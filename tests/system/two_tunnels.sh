@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 # Several full tunnels on one machine, started at the same time (wg-quick: compat D3, D4): never the same mark or
 # table, never a moment without rules for the one that is up, and taking one down leaves the other's rules alone.
+# From the moment that the first is up to the moment that the last goes, home sends to the internet without a pause:
+# not one packet of that may be on the wire in clear.
 here=$(dirname "${BASH_SOURCE[0]}")
 WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
 . "$here/scene.sh"
 . "$here/world.sh"
+. "$here/wire.sh"
 
-need_tools wg jq
+need_tools wg jq ping tcpdump
 need_programs wgd wgctl wgd-datapath
 enter_scene "$@"
 
@@ -15,8 +18,7 @@ make_world
 provider_peer
 start_bus home
 start_wgd home
-names=(one two three)
-for name in "${names[@]}"; do
+for name in one two three; do
     full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home "$name"
 done
 snapshot home "$SCENE/before"
@@ -33,17 +35,31 @@ suppress_rules() { # FAMILY
     on home ip -j "-$1" rule show | jq '[.[] | select(.suppress_prefixlen == 0)] | length'
 }
 
-for round in 1 2 3 4 5; do
+MARKER='wgd plain text l' # what the packets are filled with
+PATTERN=$(printf %s "$MARKER" | od -An -tx1 | tr -d ' \n')
+# At the other end of the cable, so that home itself is as it was.
+wire_listen provider eth0 "$HOME_V4" "$PEER_V4" "$PEER_PORT"
+for round in 1 2 3 4 5 6 7 8 9 10; do
+    names=(one two)
+    [ "$round" != 1 ] || names+=(three)
     heading "Round $round: ${#names[@]} at once"
     pids=()
+    rm -f "$SCENE"/rc-*
     for name in "${names[@]}"; do
-        wgctl home up "$name" >"$SCENE/up-$name" 2>&1 &
+        {
+            wgctl home up "$name" >"$SCENE/up-$name" 2>&1
+            echo $? >"$SCENE/rc-$name"
+        } &
         pids+=($!)
     done
-    for i in "${!names[@]}"; do
-        rc=0
-        wait "${pids[i]}" || rc=$?
-        if [ "$rc" = 0 ]; then pass "up ${names[i]}"; else fail "up ${names[i]}" "$SCENE/up-${names[i]}"; fi
+    wait_for 30 "the first of them" compgen -G "$SCENE/rc-*"
+    start home traffic ping -n -q -i 0.01 -p "$PATTERN" "$INTERNET_V4"
+    traffic=$STARTED
+    start home traffic6 ping -n -q -i 0.01 -p "$PATTERN" "$INTERNET_V6"
+    traffic6=$STARTED
+    wait "${pids[@]}"
+    for name in "${names[@]}"; do
+        if [ "$(cat "$SCENE/rc-$name")" = 0 ]; then pass "up $name"; else fail "up $name" "$SCENE/up-$name"; fi
     done
     marks=$(for name in "${names[@]}"; do on home wg show "$name" fwmark; done | sort -u)
     check "every tunnel has a mark of its own: $(tr '\n' ' ' <<<"$marks")" test "$(grep -c 0x <<<"$marks")" = ${#names[@]}
@@ -58,6 +74,10 @@ for round in 1 2 3 4 5; do
     remaining=${#names[@]}
     for name in "${names[@]}"; do
         mark=$(on home wg show "$name" fwmark)
+        if [ "$remaining" = 1 ]; then
+            stop "$traffic" INT
+            stop "$traffic6" INT
+        fi
         check "down $name" wgctl home down "$name"
         remaining=$((remaining - 1))
         full_tunnel_rules >"$SCENE/rules"
@@ -73,6 +93,9 @@ for round in 1 2 3 4 5; do
     snapshot home "$SCENE/after"
     check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
 done
+
+heading "On the wire, all that time"
+wire_check "$MARKER"
 
 heading "Up and down of the same tunnel, from several callers at once"
 pids=()
