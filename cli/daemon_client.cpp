@@ -80,6 +80,8 @@ TunnelStatus to_tunnel(const Properties& from) {
     take(from, "Mtu", tunnel.mtu);
     take(from, "Addresses", tunnel.addresses);
     take(from, "Dns", tunnel.dns);
+    take(from, "DnsBackend", tunnel.dns_backend);
+    take(from, "DnsReason", tunnel.dns_reason);
     take(from, "Warnings", tunnel.warnings);
     take(from, "Residue", tunnel.residue);
     sdbus::Struct<std::uint32_t, std::string> drift;

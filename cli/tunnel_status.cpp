@@ -30,6 +30,13 @@ std::string state_text(const std::string& state, const Style& style) {
     return style.yellow(text);
 }
 
+// " by resolved (/etc/resolv.conf is systemd-resolved's)"
+std::string dns_keeper(const TunnelStatus& tunnel) {
+    std::string text = tunnel.dns_backend.empty() ? ", not set" : " by " + printable(tunnel.dns_backend);
+    if (!tunnel.dns_reason.empty()) text += " (" + printable(tunnel.dns_reason) + ")";
+    return tunnel.dns_backend.empty() && tunnel.dns_reason.empty() ? "" : text;
+}
+
 std::string peer_text(const PeerStatus& peer, std::uint64_t now, const Style& style) {
     const std::string title = peer.name.empty() ? peer.public_key : printable(peer.name);
     std::string text = "\n  " + style.bold("peer ") + style.yellow(title) + "\n";
@@ -75,7 +82,7 @@ std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Sty
         text += line(2, "backend", backend, style);
     }
     if (!tunnel.addresses.empty()) text += line(2, "addresses", joined(tunnel.addresses), style);
-    if (!tunnel.dns.empty()) text += line(2, "dns", joined(tunnel.dns), style);
+    if (!tunnel.dns.empty()) text += line(2, "dns", joined(tunnel.dns) + dns_keeper(tunnel), style);
     if (!tunnel.public_key.empty()) text += line(2, "public key", tunnel.public_key, style);
     if (tunnel.listen_port != 0) text += line(2, "port", std::to_string(tunnel.listen_port), style);
     if (tunnel.fwmark != 0) text += line(2, "fwmark", fmt::format("{:#x}", tunnel.fwmark), style);
@@ -143,6 +150,8 @@ nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels) {
                                    {"mtu", tunnel.mtu},
                                    {"addresses", tunnel.addresses},
                                    {"dns", tunnel.dns},
+                                   {"dns_backend", tunnel.dns_backend},
+                                   {"dns_reason", tunnel.dns_reason},
                                    {"warnings", tunnel.warnings},
                                    {"residue", tunnel.residue},
                                    {"drift", {{"count", tunnel.drift_count}, {"last", tunnel.drift_last}}},

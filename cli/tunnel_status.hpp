@@ -39,6 +39,8 @@ struct TunnelStatus {
     std::uint32_t mtu = 0;
     std::vector<std::string> addresses;
     std::vector<std::string> dns;
+    std::string dns_backend; // who keeps them for the system; empty: nobody was told
+    std::string dns_reason;
     std::vector<std::string> warnings;
     std::vector<std::string> residue;
     std::uint32_t drift_count = 0;

@@ -13,6 +13,7 @@
 #include "daemon/loop/event_loop.hpp"
 #include "daemon/sys/backend_probe.hpp"
 #include "daemon/sys/datapath_process.hpp"
+#include "daemon/sys/dns_control.hpp"
 #include "daemon/sys/executor.hpp"
 #include "daemon/sys/journal.hpp"
 #include "daemon/sys/monitor.hpp"
@@ -61,8 +62,13 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     datapath_options.log_directory = (*journal)->datapath_directory();
     sys::DatapathProcesses datapaths(**loop, datapath_options);
 
-    sys::LinuxReader reader(*netlink, *kernel, userspace);
-    sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths, **loop, settings.profile_dir);
+    sys::DnsControl::Options dns_options;
+    dns_options.directory = (*journal)->dns_directory();
+    auto dns = sys::DnsControl::create(**loop, dns_options);
+    WGD_TRY(dns);
+
+    sys::LinuxReader reader(*netlink, *kernel, userspace, **dns);
+    sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths, **dns, **loop, settings.profile_dir);
     const auto wrapped = wrap ? wrap(executor) : nullptr;
     sys::DirectoryProfileStore profiles({settings.profile_dir, kMaxProfileBytes});
     auto resolver = sys::SystemResolver::create(**loop);
@@ -84,6 +90,8 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     auto time_watch =
         sys::TimeWatch::create(**loop, [&](const std::string& why) { manager.time_passed(why); });
     if (!time_watch) log::warning("suspends go unnoticed: {}", time_watch.error().message);
+
+    (*dns)->on_change([&] { (*monitor)->dns_changed(); });
 
     control::Autoconnect autoconnect(manager, timers);
 

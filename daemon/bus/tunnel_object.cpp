@@ -50,6 +50,8 @@ void TunnelObject::update(control::TunnelView view) {
     note("Mtu", view.mtu != view_.mtu);
     note("Addresses", view.addresses != view_.addresses);
     note("Dns", view.dns != view_.dns);
+    note("DnsBackend", view.dns_backend != view_.dns_backend);
+    note("DnsReason", view.dns_reason != view_.dns_reason);
     note("PeerCount", view.peers.size() != view_.peers.size());
     note("Warnings", view.warnings != view_.warnings);
     note("Drift", view.drift_count != view_.drift_count);
@@ -163,6 +165,12 @@ std::vector<std::string> TunnelObject::Addresses() {
 }
 std::vector<std::string> TunnelObject::Dns() {
     return guarded("Dns", [&] { return bus_text(view_.dns); });
+}
+std::string TunnelObject::DnsBackend() {
+    return guarded("DnsBackend", [&] { return bus_text(view_.dns_backend); });
+}
+std::string TunnelObject::DnsReason() {
+    return guarded("DnsReason", [&] { return bus_text(view_.dns_reason); });
 }
 uint32_t TunnelObject::PeerCount() {
     return static_cast<uint32_t>(view_.peers.size());

@@ -55,6 +55,8 @@ class TunnelObject final
     uint32_t Mtu() override;
     std::vector<std::string> Addresses() override;
     std::vector<std::string> Dns() override;
+    std::string DnsBackend() override;
+    std::string DnsReason() override;
     uint32_t PeerCount() override;
     std::vector<std::string> Warnings() override;
     sdbus::Struct<uint32_t, std::string> Drift() override;

@@ -44,6 +44,8 @@ std::string what_happened(const plan::Op& repair) {
         return "sysctl " + sysctl->key + " was changed by somebody from " + sysctl->value;
     if (const auto* table = std::get_if<plan::ReplaceTable>(&repair))
         return "nftables table " + table->name + " was removed or changed by somebody";
+    if (const auto* dns = std::get_if<plan::SetDns>(&repair))
+        return "DNS (" + std::string(plan::to_string(dns->backend)) + ") was changed by somebody";
     if (std::holds_alternative<plan::ConfigureDevice>(repair))
         return "the mark of the device was changed by somebody";
     return "what `" + plan::describe(repair) + "` does was undone by somebody";

@@ -35,7 +35,9 @@ std::string to_json(const Record& record) {
               {"backend_reason", record.backend_reason},
               {"original_sysctls", record.original_sysctls},
               {"profile_digest", record.profile_digest},
-              {"tables", record.tables}};
+              {"tables", record.tables},
+              {"dns_backend", record.dns_backend},
+              {"dns_reason", record.dns_reason}};
     json["mtu"] = record.mtu;
     json["fwmark_given"] = record.fwmark_given;
     json["hooks"] = {{"pre_up", record.hooks.pre_up},
@@ -76,6 +78,8 @@ Result<Record> record_from_json(std::string_view text) {
         record.tables = json.value("tables", record.tables);
         record.mtu = json.value("mtu", 0U);
         record.fwmark_given = json.value("fwmark_given", false);
+        record.dns_backend = json.value("dns_backend", record.dns_backend);
+        record.dns_reason = json.value("dns_reason", record.dns_reason);
         if (const auto hooks = json.find("hooks"); hooks != json.end())
             record.hooks = {hooks->at("pre_up").get<std::vector<std::string>>(),
                             hooks->at("post_up").get<std::vector<std::string>>(),

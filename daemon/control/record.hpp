@@ -37,6 +37,8 @@ struct Record {
     bool fwmark_given = false;                 // the profile has a FwMark
     std::map<std::string, std::string> tables; // nftables: name -> transaction that made it
     plan::HookSet hooks;                       // of the profile that it came up with
+    std::string dns_backend;                   // who was told of its DNS; empty: nobody
+    std::string dns_reason;                    // why them
     std::string profile_digest; // of the text that was applied; with kReconcile, that is being applied
 
     bool operator==(const Record&) const = default;

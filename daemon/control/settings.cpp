@@ -181,6 +181,21 @@ class Reader {
                 }}});
     }
 
+    void dns(const toml::value& value, plan::DnsPreference& into) {
+        using plan::DnsBackend;
+        using Words = std::pair<bool, std::optional<DnsBackend>>;
+        Words chosen{into.none, into.backend};
+        word<Words>(value, "dns", chosen,
+                    {{"auto", {false, std::nullopt}},
+                     {"resolved", {false, DnsBackend::kResolved}},
+                     {"resolvconf", {false, DnsBackend::kResolvconf}},
+                     {"networkmanager", {false, DnsBackend::kNetworkManager}},
+                     {"file", {false, DnsBackend::kFile}},
+                     {"none", {true, std::nullopt}}});
+        into.none = chosen.first;
+        into.backend = chosen.second;
+    }
+
     void tunnel(const toml::value& value, const std::string& section, TunnelSettings& into) {
         table(value, section,
               {{"backend",
@@ -224,6 +239,8 @@ class Reader {
                 [&](const toml::value& v) { boolean(v, "isolate_peers", into.gateway.isolate_peers); }},
                {"exclude", [&](const toml::value& v) { ranges(v, "exclude", into.exclude); }},
                {"hooks", [&](const toml::value& v) { boolean(v, "hooks", into.hooks); }},
+               {"dns", [&](const toml::value& v) { dns(v, into.dns); }},
+               {"dns_required", [&](const toml::value& v) { boolean(v, "dns_required", into.dns.required); }},
                {"hook_timeout",
                 [&](const toml::value& v) { seconds(v, "hook_timeout", into.hook_timeout, 1); }}});
         if (into.endpoint_retry > into.endpoint_retry_max)

@@ -14,6 +14,7 @@
 #include "common/base/log.hpp"
 #include "common/base/result.hpp"
 #include "common/model/names.hpp"
+#include "daemon/plan/dns.hpp"
 #include "daemon/plan/forwarding.hpp"
 
 namespace wgd::control {
@@ -41,6 +42,7 @@ struct TunnelSettings {
     plan::Gateway gateway;                       // forward, masquerade, mss_clamp, isolate_peers
     std::vector<IpPrefix> exclude;               // kept out of a full tunnel; "lan" is spelt out
     OnLinkLost on_link_lost = OnLinkLost::kFail; // when somebody deletes the link, or the datapath dies
+    plan::DnsPreference dns;                     // who is told of the profile's DNS
 
     bool operator==(const TunnelSettings&) const = default;
 };

@@ -64,6 +64,7 @@ plan::Policy Tunnel::policy() const {
     policy.applied_hooks = record_.hooks;
     policy.gateway = settings_.gateway;
     policy.exclude = settings_.exclude;
+    policy.dns = settings_.dns;
     policy.allow_hooks = settings_.hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;
@@ -112,6 +113,8 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
                                      "none, and those it came up with are run when it goes down");
     for (const plan::ReplaceTable& table : desired->tables)
         record.tables.emplace(table.name, table.transaction);
+    if (desired->dns) record.dns_backend = std::string(plan::to_string(desired->dns->backend));
+    record.dns_reason = desired->dns_reason;
     record.endpoints = std::move(chosen.endpoints);
     record.endpoint_specs = std::move(chosen.specs);
     record.mtu = desired->mtu;
@@ -153,6 +156,9 @@ Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::st
     plan::Desired settled = desired;
     settled.ignore_endpoints = true;
     settled.hooks = {}; // have run; nothing of them can be seen
+    // DNS that somebody changed again in this very moment does not undo a tunnel: news of it comes by itself.
+    if (settled.dns && settled.dns->best_effort)
+        snapshot->dns.applied = {{settled.dns->backend, {settled.dns->settings, true}}};
     const auto rest = plan::diff(settled, *snapshot);
     WGD_TRY(rest);
     for (const plan::Step& step : rest->steps) {

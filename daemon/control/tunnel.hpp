@@ -101,6 +101,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void world_changed();
     // The machine slept, or its clock was set.
     void time_passed();
+    // Somebody wrote resolv.conf, or a resolver was started or told something.
+    void dns_changed();
 
     [[nodiscard]] const ProfileName& name() const { return name_; }
     [[nodiscard]] TunnelState state() const { return state_; }
@@ -201,6 +203,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     bool has_record_ = false;
     std::optional<Record> pending_; // of the transaction that is running: reserved, not yet true
 
+    bool dns_due_ = false;  // DNS is to be looked at when reconcile() can
+    bool dns_known_ = true; // false: nobody has told a resolver anything since the daemon was started
     std::vector<std::string> plan_warnings_;
     std::string last_error_;
     Drift drift_;

@@ -11,8 +11,6 @@ namespace {
 
 // Lines of a profile that this version understands but does not act on: never silently.
 void warn_of_lines_without_effect(const Profile& profile, std::vector<std::string>& warnings) {
-    if (!profile.dns_servers.empty() || !profile.dns_search.empty())
-        warnings.emplace_back("DNS is not set by this version of wgd");
     if (profile.save_config) warnings.emplace_back("SaveConfig has no effect in this version of wgd");
 }
 
@@ -199,6 +197,12 @@ void TunnelManager::time_passed(const std::string& why) {
     if (!tunnels.empty()) log::info("{}: endpoints are checked", why);
     for (const auto& [name, tunnel] : tunnels)
         tunnel->time_passed();
+}
+
+void TunnelManager::on_dns_changed() {
+    const auto tunnels = tunnels_;
+    for (const auto& [name, tunnel] : tunnels)
+        tunnel->dns_changed();
 }
 
 void TunnelManager::on_link_gone(const std::string& link) {

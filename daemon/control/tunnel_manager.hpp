@@ -53,6 +53,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
 
     // WorldObserver.
     void on_world_changed() override;
+    void on_dns_changed() override;
     void on_link_gone(const std::string& link) override;
     void on_datapath_exit(const std::string& link, const std::string& how) override;
     // TunnelHost.

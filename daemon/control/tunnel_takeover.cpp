@@ -46,6 +46,8 @@ void Tunnel::recover(Record record, std::optional<LoadedProfile> loaded, std::fu
     watch_datapath();
     enter(TunnelState::kUp);
     // Whatever was half done is seen as a difference and finished by reconcile().
+    dns_due_ = true; // what a resolver holds is not known to a new daemon
+    dns_known_ = false;
     if (loaded_is_applied_) look_after();
     done();
 }

@@ -15,7 +15,8 @@ void Tunnel::reconcile() {
         return;
     const EndpointChoice chosen =
         choose_endpoints(loaded_->profile, endpoints_->resolved(), endpoints_->moved(), record_);
-    if (chosen.endpoints == record_.endpoints && chosen.renewed.empty() &&
+    const bool dns_due = std::exchange(dns_due_, false);
+    if (!dns_due && chosen.endpoints == record_.endpoints && chosen.renewed.empty() &&
         record_.intent == Record::Intent::kUp)
         return;
     const bool unfinished = record_.intent == Record::Intent::kReconcile;
@@ -27,6 +28,11 @@ void Tunnel::reconcile() {
     }
     plan_warnings_ = prepared->plan.warnings;
     if (prepared->plan.empty() && prepared->record == record_) return endpoints_->applied(record_.endpoints);
+    // Two who write the same file in turns must not do so for ever.
+    if (std::exchange(dns_known_, true))
+        for (const plan::Step& step : prepared->plan.steps)
+            if (std::holds_alternative<plan::SetDns>(step.act)) note_drift(step.act, prepared->record);
+    if (const auto chance = drift_.next_chance(ports_.timers.now())) look_soon(*chance);
     reapply(std::move(*prepared), guarded([](Tunnel& self, Outcome outcome) {
                 if (!outcome.error) {
                     log::info("{}: reapplied", self.name_.str());
@@ -109,8 +115,14 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
                  }));
 }
 
+void Tunnel::dns_changed() {
+    dns_due_ = true;
+    reconcile();
+}
+
 void Tunnel::time_passed() {
     if (state_ == TunnelState::kUp && endpoints_) endpoints_->doubt_all();
+    dns_changed(); // a DHCP client may have been busy
 }
 
 } // namespace wgd::control

@@ -42,6 +42,8 @@ TunnelView Tunnel::view() {
     view.residue = residue_;
     view.drift_count = drift_.count();
     view.drift_last = drift_.last();
+    view.dns_backend = record_.dns_backend;
+    view.dns_reason = record_.dns_reason;
 
     std::unordered_map<PublicKey, PeerView> known;
     if (loaded_) {
@@ -77,6 +79,11 @@ TunnelView Tunnel::view() {
     view.listen_port = device->listen_port;
     view.fwmark = device->fwmark;
     if (const auto snapshot = look({})) {
+        if (!snapshot->dns.problem.empty()) {
+            view.dns_backend.clear();
+            view.dns_reason = snapshot->dns.problem;
+            view.warnings.push_back("DNS is not set: " + snapshot->dns.problem);
+        }
         if (const auto link = snapshot->links.find(name_.str()); link != snapshot->links.end()) {
             view.mtu = link->second.mtu;
             view.ifindex = link->second.index;

@@ -52,6 +52,8 @@ struct TunnelView {
     std::uint32_t mtu = 0;
     std::vector<IpPrefix> addresses;
     std::vector<std::string> dns; // servers and search domains as in the profile
+    std::string dns_backend;      // who keeps them for the system ("resolved", ...); empty: nobody
+    std::string dns_reason;       // why that one, or why nobody; empty: the profile has no DNS
     std::vector<std::string> warnings;
     std::string last_error;           // of the last failed operation, empty if none
     std::vector<std::string> residue; // what a failed undo left behind

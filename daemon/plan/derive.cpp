@@ -89,6 +89,7 @@ class Derivation {
         take_forwarding();
         take_firewall();
         take_hooks();
+        WGD_TRY(take_dns());
         take_interface();
         want_.device = std::make_shared<const DesiredDevice>(std::move(device_));
         return std::move(want_);
@@ -286,6 +287,34 @@ class Derivation {
             if (profile_.listen_port.value_or(0) != 0) table.listen_ports.insert(*profile_.listen_port);
         }
         want_.tables.push_back(render(table));
+    }
+
+    // By whoever owns resolv.conf now. Nobody there to be told is a warning: the tunnel is more than its DNS.
+    Result<void> take_dns() {
+        DnsSettings settings = derive_dns(profile_);
+        if (settings.servers.empty() &&
+            std::any_of(profile_.dns_search.begin(), profile_.dns_search.end(),
+                        [](const std::string& domain) { return domain.front() == '~'; }))
+            want_.warnings.push_back(
+                "DNS = ~domain says which names a DNS server is for: there is no server");
+        if (settings.empty()) return {};
+        const bool ipv6 = std::any_of(want_.addresses.begin(), want_.addresses.end(), is_ipv6) ||
+                          std::any_of(want_.routes.begin(), want_.routes.end(),
+                                      [](const Route& route) { return is_ipv6(route.destination); });
+        DnsChoice choice = choose_dns_backend(snapshot_.dns.facts, policy_.dns, ipv6);
+        want_.dns_reason = std::move(choice.reason);
+        if (!choice.backend) {
+            if (policy_.dns.none) return {};
+            if (policy_.dns.required)
+                return fail(ErrorCode::kUnsupported, "DNS cannot be set: " + want_.dns_reason);
+            want_.warnings.push_back("DNS is not set: " + want_.dns_reason);
+            return {};
+        }
+        if (std::string lacking = dns_shortcoming(settings, *choice.backend, snapshot_.dns.facts);
+            !lacking.empty())
+            want_.warnings.push_back(std::move(lacking));
+        want_.dns = SetDns{want_.link, *choice.backend, std::move(settings), !policy_.dns.required};
+        return {};
     }
 
     void take_interface() {

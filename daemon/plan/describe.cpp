@@ -90,6 +90,40 @@ std::string chains_of(const std::string& transaction) {
     return names;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words)
+        text += " " + word;
+    return text;
+}
+
+std::string dns_text(const SetDns& op) {
+    std::vector<std::string> servers;
+    for (const IpAddress& server : op.settings.servers)
+        servers.push_back(server.to_string());
+    std::vector<std::string> domains = op.settings.search;
+    for (const std::string& domain : op.settings.route_only)
+        domains.push_back("~" + domain);
+    std::string what = joined(servers);
+    switch (op.backend) {
+    case DnsBackend::kResolved:
+        if (op.settings.exclusive) domains.emplace_back("~.");
+        if (!servers.empty()) what = "resolvectl dns " + op.link + what + "; ";
+        return what + "resolvectl domain " + op.link + joined(domains) + "; resolvectl default-route " +
+               op.link + (op.settings.exclusive ? " yes" : " no");
+    case DnsBackend::kResolvconf:
+        return "resolvconf -a " + op.link + (op.settings.exclusive ? " -m 0 -x" : " -m 0") + "  #" + what +
+               joined(domains);
+    case DnsBackend::kNetworkManager:
+        return "nmcli device modify " + op.link + " ipv4.dns, ipv6.dns" + what +
+               (domains.empty() ? "" : " dns-search" + joined(domains));
+    case DnsBackend::kFile:
+        break;
+    }
+    return "write /etc/resolv.conf for " + op.link + ":" + (servers.empty() ? "" : " nameserver" + what) +
+           (domains.empty() ? "" : " search" + joined(domains));
+}
+
 struct Describe {
     std::string operator()(const CreateLink& op) const {
         if (op.backend == Backend::kUserspace) return "wgd-datapath " + op.name;
@@ -149,6 +183,20 @@ struct Describe {
         return "nft -f - # table inet " + op.name + ": chains " + chains_of(op.transaction);
     }
     std::string operator()(const RunHook& op) const { return op.command + "  # " + op.phase; }
+    std::string operator()(const SetDns& op) const { return dns_text(op); }
+    std::string operator()(const ClearDns& op) const {
+        switch (op.backend) {
+        case DnsBackend::kResolved:
+            return "resolvectl revert " + op.link;
+        case DnsBackend::kResolvconf:
+            return "resolvconf -d " + op.link + " -f";
+        case DnsBackend::kNetworkManager:
+            return "nmcli device reapply " + op.link;
+        case DnsBackend::kFile:
+            break;
+        }
+        return "write /etc/resolv.conf without " + op.link;
+    }
     std::string operator()(const RemoveTable& op) const { return "nft delete table inet " + op.name; }
 };
 

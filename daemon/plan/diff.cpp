@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The difference between what is wanted and what is, as steps with their undo.
 //
-// A new tunnel is: link, device, addresses, MTU, up, sysctls, routes, rules. The rules come last because they
-// are the switch: a table that no rule names changes nothing, a rule into a filled table changes everything
-// at once. Deleting a link takes its addresses and routes along, so the steps between have no undo of their
-// own then.
+// A new tunnel is: link, device, addresses, MTU, up, sysctls, routes, rules, DNS. The rules come late because
+// they are the switch: a table that no rule names changes nothing, a rule into a filled table changes
+// everything at once. Deleting a link takes its addresses and routes along, so the steps between have no undo
+// of their own then.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -92,6 +92,7 @@ class Differ {
         add_routes_after_addresses();
         if (shrinks) mtu();
         remove_tables();
+        dns(); // last: its servers can be reached by now
         if (fresh()) post_up();
         return std::move(plan_);
     }
@@ -102,6 +103,7 @@ class Differ {
         if (exists)
             for (Op& op : hooks("PreDown", want_.hooks.pre_down, true))
                 step(std::move(op), {});
+        dns();
         rules({});
         if (exists) {
             const Backend backend = backend_of(have_, *link_);
@@ -411,6 +413,22 @@ class Differ {
                 undo.push_back(std::move(op));
         for (Op& op : hooks("PostUp", want_.hooks.post_up, false))
             step(std::move(op), std::exchange(undo, {}));
+    }
+
+    // What another back end holds goes first: two of them may write the same file. Not tried again is what
+    // failed, as long as nothing has changed.
+    void dns() {
+        for (const auto& [backend, applied] : have_.dns.applied) {
+            if (want_.dns && want_.dns->backend == backend) continue;
+            step(ClearDns{want_.link, backend}, {SetDns{want_.link, backend, applied.settings}});
+        }
+        if (!want_.dns) return;
+        if (!fresh() && want_.dns->best_effort && !have_.dns.problem.empty()) return;
+        const auto applied = have_.dns.applied.find(want_.dns->backend);
+        if (applied == have_.dns.applied.end())
+            step(*want_.dns, {ClearDns{want_.link, want_.dns->backend}});
+        else if (!applied->second.intact || applied->second.settings != want_.dns->settings)
+            step(*want_.dns, {SetDns{want_.link, want_.dns->backend, applied->second.settings}});
     }
 
     // Back to the rules that we last put there; nothing, if there were none.

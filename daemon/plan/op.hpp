@@ -18,6 +18,7 @@
 
 #include "common/base/ip.hpp"
 #include "common/model/device.hpp"
+#include "daemon/plan/dns.hpp"
 
 namespace wgd::plan {
 
@@ -132,9 +133,22 @@ struct RunHook {
     std::uint32_t time_limit = 60; // seconds
 };
 
-using Op =
-    std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
-                 AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl, ReplaceTable, RemoveTable, RunHook>;
+// A tunnel's name servers and domains, handed to whoever keeps the system's. Replaces what was set for the
+// link there before. Best effort: a failure is logged, and remembered as DnsView::problem.
+struct SetDns {
+    std::string link;
+    DnsBackend backend = DnsBackend::kFile;
+    DnsSettings settings;
+    bool best_effort = true;
+};
+struct ClearDns {
+    std::string link;
+    DnsBackend backend = DnsBackend::kFile;
+};
+
+using Op = std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
+                        AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl, ReplaceTable, RemoveTable,
+                        RunHook, SetDns, ClearDns>;
 
 // One step of a plan. `undo` is computed from the same snapshot as `act` and runs in order when the step or a
 // later one fails; an empty undo means that an earlier step's undo covers it (deleting the link takes its

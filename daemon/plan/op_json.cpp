@@ -138,6 +138,35 @@ std::shared_ptr<const DeviceDelta> delta_from(const Json& json) {
     return delta;
 }
 
+Json dns_json(const DnsSettings& settings) {
+    Json servers = Json::array();
+    for (const IpAddress& server : settings.servers)
+        servers.push_back(server.to_string());
+    return {{"servers", std::move(servers)},
+            {"search", settings.search},
+            {"route_only", settings.route_only},
+            {"exclusive", settings.exclusive}};
+}
+
+DnsSettings dns_from(const Json& json) {
+    DnsSettings settings;
+    for (const Json& item : json.at("servers")) {
+        const auto server = IpAddress::parse(item.get_ref<const std::string&>());
+        if (!server) throw BadOp("not an address: " + item.get<std::string>());
+        settings.servers.push_back(*server);
+    }
+    settings.search = json.at("search").get<std::vector<std::string>>();
+    settings.route_only = json.at("route_only").get<std::vector<std::string>>();
+    settings.exclusive = json.at("exclusive").get<bool>();
+    return settings;
+}
+
+DnsBackend dns_backend_from(const Json& json) {
+    const auto backend = parse_dns_backend(json.get_ref<const std::string&>());
+    if (!backend) throw BadOp("not a DNS back end: " + json.get<std::string>());
+    return *backend;
+}
+
 struct ToJson {
     Json operator()(const CreateLink& op) const {
         return {{"op", "create_link"},
@@ -191,6 +220,16 @@ struct ToJson {
                 {"time_limit", op.time_limit}};
     }
     Json operator()(const RemoveTable& op) const { return {{"op", "remove_table"}, {"name", op.name}}; }
+    Json operator()(const SetDns& op) const {
+        return {{"op", "set_dns"},
+                {"link", op.link},
+                {"dns", to_string(op.backend)},
+                {"settings", dns_json(op.settings)},
+                {"best_effort", op.best_effort}};
+    }
+    Json operator()(const ClearDns& op) const {
+        return {{"op", "clear_dns"}, {"link", op.link}, {"dns", to_string(op.backend)}};
+    }
 };
 
 Op op_from(const Json& json) {
@@ -217,6 +256,10 @@ Op op_from(const Json& json) {
     if (kind == "run_hook")
         return RunHook{link(), json.at("phase").get<std::string>(), json.at("command").get<std::string>(),
                        json.at("best_effort").get<bool>(), json.at("time_limit").get<std::uint32_t>()};
+    if (kind == "set_dns")
+        return SetDns{link(), dns_backend_from(json.at("dns")), dns_from(json.at("settings")),
+                      json.at("best_effort").get<bool>()};
+    if (kind == "clear_dns") return ClearDns{link(), dns_backend_from(json.at("dns"))};
     throw BadOp("unknown op '" + kind + "'");
 }
 

@@ -56,6 +56,7 @@ struct Policy {
     std::vector<IpPrefix> exclude; // kept out of a /0
     bool allow_hooks = true;
     std::uint32_t hook_time_limit = 60; // seconds
+    DnsPreference dns;
 };
 
 struct DesiredPeer {
@@ -93,6 +94,8 @@ struct Desired {
     std::map<std::string, std::string> applied_tables; // from the policy: to go back to
     HookSet hooks;
     std::uint32_t hook_time_limit = 60; // seconds
+    std::optional<SetDns> dns;          // by whom, and what
+    std::string dns_reason;             // why by them, or why not at all; empty: the profile has no DNS
     std::vector<std::string> warnings;
 
     std::optional<std::uint32_t> mark;       // fwmark == table of a full tunnel

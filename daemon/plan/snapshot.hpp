@@ -58,7 +58,8 @@ struct Snapshot {
     std::set<std::uint32_t> marks_in_use;             // fwmarks of other devices and of our other tunnels
     std::set<std::uint16_t> listen_ports;             // of other WireGuard devices
     std::map<std::string, std::uint32_t> table_names; // rt_tables (ip-route(8)), for Table = NAME
-    bool ipv6_available = true;                       // not disabled (module, sysctl all/default)
+    DnsView dns;
+    bool ipv6_available = true; // not disabled (module, sysctl all/default)
 };
 
 } // namespace wgd::plan

@@ -130,6 +130,7 @@ class WorldObserver {
   public:
     virtual ~WorldObserver() = default;
     virtual void on_world_changed() = 0; // addresses, routes, rules, links, firewall: look again
+    virtual void on_dns_changed() = 0;   // resolv.conf, or what a resolver holds: look again
     virtual void on_link_gone(const std::string& link) = 0; // a link disappeared
     virtual void on_datapath_exit(const std::string& link,
                                   const std::string& how) = 0; // "killed by signal 9"

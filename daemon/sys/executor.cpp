@@ -55,6 +55,8 @@ void LinuxExecutor::perform(const plan::Op& op, ports::Done done) {
             [&](const plan::SetSysctl& set) { done(write_sysctl(set.key, set.value)); },
             [&](const plan::ReplaceTable& table) { done(nftables_.run(table.transaction)); },
             [&](const plan::RunHook& hook) { run_hook(hook, std::move(done)); },
+            [&](const plan::SetDns& set) { dns_.set(set, std::move(done)); },
+            [&](const plan::ClearDns& clear) { dns_.clear(clear, std::move(done)); },
             [&](const plan::RemoveTable& table) { done(nftables_.run(plan::render_removal(table.name))); },
         },
         op);

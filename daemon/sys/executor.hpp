@@ -13,6 +13,7 @@
 #include "daemon/ports/ports.hpp"
 #include "daemon/sys/command_runner.hpp"
 #include "daemon/sys/datapath_process.hpp"
+#include "daemon/sys/dns_control.hpp"
 #include "daemon/sys/netlink_socket.hpp"
 #include "daemon/sys/nftables.hpp"
 
@@ -22,18 +23,20 @@ class LinuxExecutor final : public ports::Executor {
   public:
     // None is owned; all outlive the executor. Hooks find NAME.conf in `profile_dir` ($CONFIG_FILE).
     LinuxExecutor(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace,
-                  DatapathProcesses& datapaths, loop::EventLoop& loop, std::string profile_dir)
+                  DatapathProcesses& datapaths, DnsControl& dns, loop::EventLoop& loop,
+                  std::string profile_dir)
         : netlink_(netlink)
         , kernel_(kernel)
         , userspace_(userspace)
         , datapaths_(datapaths)
+        , dns_(dns)
         , commands_(loop)
         , profile_dir_(std::move(profile_dir)) {}
 
     void perform(const plan::Op& op, ports::Done done) override;
 
   private:
-    // Hooks and the two ops on userspace links wait for a process; all others are done when they return.
+    // Hooks, DNS and the two ops on userspace links wait for a process; all others are done when they return.
     void run_hook(const plan::RunHook& op, ports::Done done);
     void start_userspace_link(const plan::CreateLink& op, ports::Done done);
     void stop_userspace_link(const plan::DeleteLink& op, ports::Done done);
@@ -44,6 +47,7 @@ class LinuxExecutor final : public ports::Executor {
     NetlinkClient& kernel_;
     UapiClient& userspace_;
     DatapathProcesses& datapaths_;
+    DnsControl& dns_;
     Nftables nftables_;
     CommandRunner commands_;
     std::string profile_dir_;

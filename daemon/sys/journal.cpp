@@ -55,7 +55,7 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& direct
             return fail(ErrorCode::kBusy, "another wgd is running (it holds " + directory + ")");
         return fail_errno(ErrorCode::kIo, errno, "cannot lock " + directory);
     }
-    for (const char* name : {"/undo", "/record", "/tmp", "/datapath"})
+    for (const char* name : {"/undo", "/record", "/tmp", "/datapath", "/dns"})
         if (auto made = open_private_directory(directory + name); !made) return fail(std::move(made).error());
     return std::unique_ptr<FileJournal>(new FileJournal(directory, std::move(*root)));
 }

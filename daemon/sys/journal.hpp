@@ -4,6 +4,7 @@
 //   undo/NAME     one line of JSON per step taken, appended with a single write(2) before the step
 //   record/NAME   one JSON text, replaced by rename(2) of tmp/NAME
 //   datapath/NAME the FIFO of sys/process_log
+//   dns/          sys/dns_ledger's
 //
 // Killed at any point, every file is as it was before a write, or after it, or (an undo log only) ends in
 // half a line, which is left out when it is read: its step was not taken. Nothing is fsync'ed: what the files
@@ -35,6 +36,7 @@ class FileJournal final : public ports::Journal {
     Result<std::vector<std::pair<ProfileName, std::string>>> load_records() override;
 
     [[nodiscard]] std::string datapath_directory() const { return path_ + "/datapath"; }
+    [[nodiscard]] std::string dns_directory() const { return path_ + "/dns"; }
 
   private:
     FileJournal(std::string path, Fd root)

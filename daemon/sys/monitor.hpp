@@ -28,6 +28,10 @@ class NetlinkMonitor final : public ports::Monitor {
                                                           DatapathProcesses& datapaths);
 
     void set_observer(ports::WorldObserver* observer) override { observer_ = observer; }
+    // What sys/dns_control has heard.
+    void dns_changed() {
+        if (observer_ != nullptr) observer_->on_dns_changed();
+    }
     Result<void> watch_datapath(const std::string& link) override { return datapaths_.watch(link); }
     void unwatch_datapath(const std::string& link) override { datapaths_.unwatch(link); }
 

@@ -48,7 +48,8 @@ std::vector<IpAddress> name_servers_of(const std::string& path) {
         std::istringstream words(line);
         std::string key;
         std::string value;
-        if (!(words >> key >> value) || key != "nameserver") continue;
+        // "#|" is before each line of what was here before wgd wrote the file (plan/dns_text).
+        if (!(words >> key >> value) || (key != "nameserver" && key != "#|nameserver")) continue;
         if (const auto address = IpAddress::parse(value)) servers.push_back(*address);
     }
     return servers;

@@ -114,6 +114,7 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
         snapshot.nftables_problem = tables.error().message;
     snapshot.table_names = read_table_names();
     snapshot.ipv6_available = ipv6_available();
+    snapshot.dns = dns_.view(scope.link);
     return snapshot;
 }
 

@@ -5,6 +5,7 @@
 #include "common/wgapi/netlink_client.hpp"
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/ports/ports.hpp"
+#include "daemon/sys/dns_control.hpp"
 #include "daemon/sys/netlink_socket.hpp"
 #include "daemon/sys/nftables.hpp"
 
@@ -12,11 +13,12 @@ namespace wgd::sys {
 
 class LinuxReader final : public ports::SystemReader {
   public:
-    // Neither is owned; both outlive the reader.
-    LinuxReader(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace)
+    // None is owned; all outlive the reader.
+    LinuxReader(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace, DnsControl& dns)
         : netlink_(netlink)
         , kernel_(kernel)
-        , userspace_(userspace) {}
+        , userspace_(userspace)
+        , dns_(dns) {}
 
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
     Result<WgDevice> read_device(const std::string& link) override;
@@ -29,6 +31,7 @@ class LinuxReader final : public ports::SystemReader {
     NetlinkSocket& netlink_;
     NetlinkClient& kernel_;
     UapiClient& userspace_;
+    DnsControl& dns_;
     Nftables nftables_;
 };
 

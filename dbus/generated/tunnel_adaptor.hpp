@@ -36,6 +36,8 @@ protected:
         object_.registerProperty("Mtu").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Mtu(); });
         object_.registerProperty("Addresses").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Addresses(); });
         object_.registerProperty("Dns").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Dns(); });
+        object_.registerProperty("DnsBackend").onInterface(INTERFACE_NAME).withGetter([this](){ return this->DnsBackend(); });
+        object_.registerProperty("DnsReason").onInterface(INTERFACE_NAME).withGetter([this](){ return this->DnsReason(); });
         object_.registerProperty("PeerCount").onInterface(INTERFACE_NAME).withGetter([this](){ return this->PeerCount(); });
         object_.registerProperty("Warnings").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Warnings(); }).withUpdateBehavior(sdbus::Flags::EMITS_INVALIDATION_SIGNAL);
         object_.registerProperty("Drift").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Drift(); }).withUpdateBehavior(sdbus::Flags::EMITS_CHANGE_SIGNAL);
@@ -61,6 +63,8 @@ private:
     virtual uint32_t Mtu() = 0;
     virtual std::vector<std::string> Addresses() = 0;
     virtual std::vector<std::string> Dns() = 0;
+    virtual std::string DnsBackend() = 0;
+    virtual std::string DnsReason() = 0;
     virtual uint32_t PeerCount() = 0;
     virtual std::vector<std::string> Warnings() = 0;
     virtual sdbus::Struct<uint32_t, std::string> Drift() = 0;

@@ -100,6 +100,16 @@ public:
         return proxy_.getProperty("Dns").onInterface(INTERFACE_NAME);
     }
 
+    std::string DnsBackend()
+    {
+        return proxy_.getProperty("DnsBackend").onInterface(INTERFACE_NAME);
+    }
+
+    std::string DnsReason()
+    {
+        return proxy_.getProperty("DnsReason").onInterface(INTERFACE_NAME);
+    }
+
     uint32_t PeerCount()
     {
         return proxy_.getProperty("PeerCount").onInterface(INTERFACE_NAME);

@@ -74,6 +74,8 @@ TunnelView& FakeManager::add(const ProfileName& name, TunnelState state) {
     view.mtu = 1420;
     view.addresses = {*IpPrefix::parse("10.9.0.2/32"), *IpPrefix::parse("fd09::2/128")};
     view.dns = {"10.9.0.1", "corp.example"};
+    view.dns_backend = "resolved";
+    view.dns_reason = "/etc/resolv.conf is systemd-resolved's";
     view.peers = home_peers();
     if (name.str() == "latin") {
         view.peers[0].name = "caf\xe9";

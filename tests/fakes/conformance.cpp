@@ -42,6 +42,7 @@ class Script {
         rules();
         sysctls();
         tables();
+        dns();
         mtu_and_ipv6();
         teardown();
         return std::move(deviations_);
@@ -402,6 +403,48 @@ class Script {
         see(has_address(s, a_, prefix("10.201.0.2/24")), "not IPv4");
         refused(AddAddress{a_, prefix("fd00:201::2/64")}, "IPv6 needs 1280");
         ok(SetMtu{a_, 1400});
+    }
+
+    // Over a resolv.conf that is nobody's.
+    void dns() {
+        DnsSettings settings;
+        settings.servers = {*IpAddress::parse("10.5.0.1")};
+        settings.search = {"corp.lan"};
+        settings.exclusive = true;
+        const std::string before = look().dns.facts.head;
+        see(look().dns.applied.empty(), "nothing was told yet");
+        see(!choose_dns_backend(look().dns.facts, {}).backend ||
+                choose_dns_backend(look().dns.facts, {}).backend == DnsBackend::kFile,
+            "nobody keeps this resolv.conf");
+        twice(SetDns{a_, DnsBackend::kFile, settings, false});
+        Snapshot s = look();
+        const auto applied = s.dns.applied.find(DnsBackend::kFile);
+        see(applied != s.dns.applied.end() && applied->second.intact && applied->second.settings == settings,
+            "what was set is seen");
+        see(s.dns.facts.head.find("\nnameserver 10.5.0.1\nsearch corp.lan\n") != std::string::npos,
+            "and stands in the file");
+        ok(SetDns{b_, DnsBackend::kFile, {{*IpAddress::parse("10.6.0.1")}, {}, {}, true}, false});
+        see(look().dns.facts.head.find("\nnameserver 10.6.0.1\n") != std::string::npos,
+            "the newer one has it");
+        see(look().dns.applied.count(DnsBackend::kFile) == 1 &&
+                look().dns.applied.at(DnsBackend::kFile).intact,
+            "the older one is as it was set all the same");
+        twice(ClearDns{b_, DnsBackend::kFile});
+        see(look().dns.facts.head.find("\nnameserver 10.5.0.1\n") != std::string::npos,
+            "the older one has it again");
+        settings.search.clear();
+        ok(SetDns{a_, DnsBackend::kFile, settings, false}, "it replaces what was set");
+        s = look();
+        see(s.dns.applied.at(DnsBackend::kFile).settings == settings, "the new settings are seen");
+        twice(ClearDns{a_, DnsBackend::kFile});
+        see(look().dns.applied.empty(), "nothing is left");
+        see(look().dns.facts.head == before, "the file is as before");
+        refused(SetDns{a_, DnsBackend::kResolved, settings, false}, "nobody is there");
+        see(look().dns.applied.empty(), "what was refused is not held");
+        ok(SetDns{a_, DnsBackend::kResolved, settings, true}, "best effort");
+        see(!look().dns.problem.empty(), "the failure is remembered");
+        ok(ClearDns{a_, DnsBackend::kResolved}, "nothing to clear");
+        see(look().dns.problem.empty(), "and forgotten");
     }
 
     void teardown() {

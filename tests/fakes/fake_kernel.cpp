@@ -146,6 +146,7 @@ void FakeKernel::add_link_local(FakeLink& link) {
 }
 
 void FakeKernel::remove_link(const std::string& name) {
+    dns.link_gone(name);
     links_.erase(name);
     sysctls_.erase(promote_secondaries_key(name));
     for (const char* family : {"ipv4", "ipv6"})
@@ -384,6 +385,8 @@ struct FakeKernel::Apply {
         world.tables_.erase(op.name);
         return {};
     }
+    Result<void> operator()(const SetDns& op) const { return world.dns.set(op); }
+    Result<void> operator()(const ClearDns& op) const { return world.dns.clear(op); }
     // A shell in which "make X" and "drop X" have an effect and "false" fails.
     Result<void> operator()(const RunHook& op) const {
         world.hooks_run_.push_back(op.phase + ": " + op.command);
@@ -412,10 +415,11 @@ Result<void> FakeKernel::apply(const Op& op) {
 void FakeKernel::perform(const Op& op, ports::Done done) {
     auto result = faults_.around(describe(op), [&] { return apply(op); });
     if (faults_.dead()) return;
-    // The failure of such a hook is never seen. Which half of its effect it had is not ours to say: all of
+    // The failure of such an op is never seen. Which half of its effect it had is not ours to say: all of
     // it.
-    if (const auto* hook = std::get_if<RunHook>(&op); hook && hook->best_effort && !result)
-        result = apply(op);
+    const auto* hook = std::get_if<RunHook>(&op);
+    const auto* set_dns = std::get_if<SetDns>(&op);
+    if (!result && ((hook && hook->best_effort) || (set_dns && set_dns->best_effort))) result = apply(op);
     turns_.complete([done = std::move(done), result = std::move(result)] { done(result); });
 }
 
@@ -471,6 +475,7 @@ Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
             snapshot.sysctls[key] = found->second;
     snapshot.table_names = table_names_;
     snapshot.ipv6_available = ipv6_;
+    snapshot.dns = dns.view(scope.link);
     snapshot.nftables_problem = nftables_problem_;
     for (const auto& [name, table] : tables_)
         snapshot.tables.emplace(name, TableState{table.digest, std::hash<std::string>{}(table.transaction)});
@@ -604,6 +609,7 @@ std::string FakeKernel::dump() const {
         text += key + " = " + value + "\n";
     for (const auto& [name, table] : tables_)
         text += table.transaction;
+    text += dns.dump();
     for (const std::string& made : made_)
         text += "made " + made + "\n";
     return text;

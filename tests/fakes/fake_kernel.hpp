@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "daemon/ports/ports.hpp"
+#include "tests/fakes/fake_dns.hpp"
 #include "tests/fakes/faults.hpp"
 #include "tests/fakes/turns.hpp"
 
@@ -61,6 +62,10 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void announce_change() { // as the netlink monitor does for addresses, routes and rules
         if (observer_ != nullptr) observer_->on_world_changed();
     }
+    void announce_dns_change() { // as the watches on resolv.conf and on resolvers do
+        if (observer_ != nullptr) observer_->on_dns_changed();
+    }
+    FakeDns dns;
     void announce_link_gone(const std::string& link) { // news that comes late
         if (observer_ != nullptr) observer_->on_link_gone(link);
     }

@@ -207,7 +207,7 @@ machine() { # NAME
         mount --rbind "$dir/run" /run
         rm -rf /etc/wireguard /etc/resolv.conf
         install -d -m 0700 /etc/wireguard
-        echo "nameserver 127.0.0.53" >/etc/resolv.conf
+        echo "nameserver 192.0.2.53" >/etc/resolv.conf
         printf "127.0.0.1 localhost\n::1 localhost\n" >/etc/hosts
         # Addresses are usable at once, and no router is asked for.
         for key in accept_dad dad_transmits router_solicitations; do

@@ -66,8 +66,9 @@ struct Daemon {
     NetlinkClient kernel = NetlinkClient::open().value();
     UapiClient userspace;
     sys::DatapathProcesses datapaths;
-    sys::LinuxReader reader{netlink, kernel, userspace};
-    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
+    std::unique_ptr<sys::DnsControl> dns = test::dns_of_test(runner.loop());
+    sys::LinuxReader reader{netlink, kernel, userspace, *dns};
+    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, *dns, runner.loop(), "/etc/wireguard"};
     InjuredExecutor injured;
     sys::DirectoryProfileStore profiles{{"/run/profiles", kMaxProfileBytes}};
     std::unique_ptr<sys::ThreadResolver> resolver =

@@ -188,6 +188,7 @@ TEST_CASE("the end of a watched datapath is reported, with the link's") {
         std::string how;
         std::string order;
         void on_world_changed() override {}
+        void on_dns_changed() override {}
         void on_link_gone(const std::string& link) override {
             gone.push_back(link);
             order += "link ";
@@ -244,7 +245,9 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
             DatapathProcesses datapaths(
                 runner.loop(),
                 test::Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
-            LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
+            const auto dns = test::dns_of_test(runner.loop());
+            LinuxExecutor executor{netlink, kernel,        userspace,       datapaths,
+                                   *dns,    runner.loop(), "/etc/wireguard"};
             auto created =
                 runner.finish([&](ports::Done done) { executor.perform(kCreate, std::move(done)); });
             if (!created) ::_exit(1);
@@ -261,7 +264,8 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
         UapiClient userspace;
         DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, std::chrono::seconds(10),
                                                                           std::chrono::seconds(5)));
-        LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
+        const auto dns = test::dns_of_test(runner.loop());
+        LinuxExecutor executor{netlink, kernel, userspace, datapaths, *dns, runner.loop(), "/etc/wireguard"};
         std::string exit;
         datapaths.on_exit([&](const std::string&, const std::string& how, bool) { exit = how; });
         CHECK(datapaths.started_by_us("home"));

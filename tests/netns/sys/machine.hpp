@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,18 @@ inline std::vector<std::string> datapath_programs() {
     return all;
 }
 
+// Name resolution over a file of the test's own, and nobody on the bus.
+inline std::unique_ptr<sys::DnsControl> dns_of_test(loop::EventLoop& loop) {
+    std::filesystem::create_directories("/run/wgd/dns");
+    if (!std::filesystem::exists("/run/resolv.conf"))
+        std::ofstream("/run/resolv.conf") << "nameserver 192.0.2.53\noptions edns0\n";
+    sys::DnsControl::Options options;
+    options.directory = "/run/wgd/dns";
+    options.resolv_conf = "/run/resolv.conf";
+    options.bus = false;
+    return std::move(sys::DnsControl::create(loop, options)).value();
+}
+
 struct Machine {
     FreshNamespaces fresh;
     LoopRunner runner;
@@ -29,8 +42,9 @@ struct Machine {
     NetlinkClient kernel = NetlinkClient::open().value();
     UapiClient userspace;
     sys::DatapathProcesses datapaths;
-    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, runner.loop(), "/etc/wireguard"};
-    sys::LinuxReader reader{netlink, kernel, userspace};
+    std::unique_ptr<sys::DnsControl> dns = dns_of_test(runner.loop());
+    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, *dns, runner.loop(), "/etc/wireguard"};
+    sys::LinuxReader reader{netlink, kernel, userspace, *dns};
 
     explicit Machine(const std::string& program, Duration start_limit = std::chrono::seconds(10),
                      Duration stop_limit = std::chrono::seconds(5))

@@ -21,6 +21,7 @@ struct Observer final : ports::WorldObserver {
     int changes = 0;
     std::vector<std::string> gone;
     void on_world_changed() override { ++changes; }
+    void on_dns_changed() override {}
     void on_link_gone(const std::string& link) override { gone.push_back(link); }
     void on_datapath_exit(const std::string&, const std::string&) override {}
 };

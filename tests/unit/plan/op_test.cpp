@@ -47,7 +47,14 @@ std::vector<Op> one_of_each() {
             RemoveRule{suppress},
             AddRoute{{*IpPrefix::parse("::/0"), "wg0", 51820, 199, 0}},
             RemoveRoute{{*IpPrefix::parse("10.0.0.0/8"), "wg0", kMainTable, 199, 5}},
-            SetSysctl{"net/ipv4/conf/eth0.1/rp_filter", "2"}};
+            SetSysctl{"net/ipv4/conf/eth0.1/rp_filter", "2"},
+            SetDns{"wg0",
+                   DnsBackend::kResolved,
+                   {{*IpAddress::parse("fd00::1")}, {"lab.lan"}, {"corp.example"}, false},
+                   false},
+            SetDns{"wg0", DnsBackend::kResolvconf, {{*IpAddress::parse("10.0.0.1")}, {}, {}, true}, true},
+            ClearDns{"wg0", DnsBackend::kNetworkManager},
+            ClearDns{"wg0", DnsBackend::kFile}};
 }
 
 } // namespace
@@ -73,6 +80,11 @@ TEST_CASE("ops as commands") {
                        "ip -6 route add default dev wg0 table 51820 proto 199",
                        "ip -4 route delete 10.0.0.0/8 dev wg0 metric 5 proto 199",
                        "sysctl -w net.ipv4.conf.eth0/1.rp_filter=2",
+                       "resolvectl dns wg0 fd00::1; resolvectl domain wg0 lab.lan ~corp.example; resolvectl "
+                       "default-route wg0 no",
+                       "resolvconf -a wg0 -m 0 -x  # 10.0.0.1",
+                       "nmcli device reapply wg0",
+                       "write /etc/resolv.conf without wg0",
                    });
 }
 

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/sys/dns_resolved.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <net/if.h>
+#include <systemd/sd-bus.h>
+
+#include "common/base/log.hpp"
+
+namespace wgd::sys {
+namespace {
+
+using plan::DnsSettings;
+
+constexpr const char* kService = "org.freedesktop.resolve1";
+constexpr const char* kPath = "/org/freedesktop/resolve1";
+constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
+constexpr const char* kLink = "org.freedesktop.resolve1.Link";
+
+Failure in_words(Error error) {
+    return fail(std::move(error).with_context("systemd-resolved"));
+}
+
+void append_servers(sd_bus_message* message, const std::vector<IpAddress>& servers) {
+    sd_bus_message_open_container(message, 'a', "(iay)");
+    for (const IpAddress& server : servers) {
+        sd_bus_message_open_container(message, 'r', "iay");
+        sd_bus_message_append(message, "i", server.af());
+        sd_bus_message_append_array(message, 'y', server.bytes().data(), server.bytes().size());
+        sd_bus_message_close_container(message);
+    }
+    sd_bus_message_close_container(message);
+}
+
+void append_domains(sd_bus_message* message, const DnsSettings& settings) {
+    sd_bus_message_open_container(message, 'a', "(sb)");
+    for (const std::string& domain : settings.search)
+        sd_bus_message_append(message, "(sb)", domain.c_str(), 0);
+    for (const std::string& domain : settings.route_only)
+        sd_bus_message_append(message, "(sb)", domain.c_str(), 1);
+    // "~.": this link is preferred for every name, which is what `resolvconf -x` asks for.
+    if (settings.exclusive) sd_bus_message_append(message, "(sb)", ".", 1);
+    sd_bus_message_close_container(message);
+}
+
+// Reads the variant of a property that GetAll found; what it does not know is skipped.
+int read_property(sd_bus_message* reply, const std::string& name, DnsSettings& into) {
+    if (name == "DNS") {
+        int r = sd_bus_message_enter_container(reply, 'v', "a(iay)");
+        if (r < 0) return r;
+        r = sd_bus_message_enter_container(reply, 'a', "(iay)");
+        while (r > 0 && (r = sd_bus_message_enter_container(reply, 'r', "iay")) > 0) {
+            int family = 0;
+            const void* bytes = nullptr;
+            std::size_t size = 0;
+            if ((r = sd_bus_message_read(reply, "i", &family)) < 0) return r;
+            if ((r = sd_bus_message_read_array(reply, 'y', &bytes, &size)) < 0) return r;
+            if (const auto server =
+                    IpAddress::from_bytes(ByteView(static_cast<const std::uint8_t*>(bytes), size)))
+                into.servers.push_back(*server);
+            if ((r = sd_bus_message_exit_container(reply)) < 0) return r;
+        }
+        if (r < 0) return r;
+        if ((r = sd_bus_message_exit_container(reply)) < 0) return r;
+        return sd_bus_message_exit_container(reply);
+    }
+    if (name == "Domains") {
+        int r = sd_bus_message_enter_container(reply, 'v', "a(sb)");
+        if (r < 0) return r;
+        r = sd_bus_message_enter_container(reply, 'a', "(sb)");
+        const char* domain = nullptr;
+        int route_only = 0;
+        while (r > 0 && (r = sd_bus_message_read(reply, "(sb)", &domain, &route_only)) > 0) {
+            if (route_only == 0)
+                into.search.emplace_back(domain);
+            else if (std::string(domain) == ".")
+                into.exclusive = true;
+            else
+                into.route_only.emplace_back(domain);
+        }
+        if (r < 0) return r;
+        if ((r = sd_bus_message_exit_container(reply)) < 0) return r;
+        return sd_bus_message_exit_container(reply);
+    }
+    return sd_bus_message_skip(reply, "v");
+}
+
+Result<DnsSettings> read_link(sd_bus_message* reply) {
+    DnsSettings settings;
+    int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+    while (r > 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        const char* name = nullptr;
+        if ((r = sd_bus_message_read(reply, "s", &name)) < 0) break;
+        if ((r = read_property(reply, name, settings)) < 0) break;
+        r = sd_bus_message_exit_container(reply);
+    }
+    if (r < 0) return fail_errno(ErrorCode::kProtocol, -r, "cannot read a link of systemd-resolved");
+    return settings;
+}
+
+// resolved writes names without the last dot and in lower case as they are; it gives domains back sorted by
+// nothing in particular, so that sets are compared.
+bool same(const DnsSettings& a, const DnsSettings& b) {
+    const auto sorted = [](std::vector<std::string> names) {
+        for (std::string& name : names)
+            if (name.size() > 1 && name.back() == '.') name.pop_back();
+        std::sort(names.begin(), names.end());
+        names.erase(std::unique(names.begin(), names.end()), names.end());
+        return names;
+    };
+    return a.servers == b.servers && a.exclusive == b.exclusive && sorted(a.search) == sorted(b.search) &&
+           sorted(a.route_only) == sorted(b.route_only);
+}
+
+} // namespace
+
+// A few calls one after the other; the first refusal ends it.
+struct DnsResolved::Sequence : std::enable_shared_from_this<DnsResolved::Sequence> {
+    SystemBus& bus;
+    Duration time_limit;
+    std::deque<BusMessage> calls;
+    ports::Done done;
+
+    Sequence(SystemBus& system_bus, Duration limit, ports::Done finished)
+        : bus(system_bus)
+        , time_limit(limit)
+        , done(std::move(finished)) {}
+    void next() {
+        if (calls.empty()) return done({});
+        BusMessage call = std::move(calls.front());
+        calls.pop_front();
+        bus.call(std::move(call), time_limit, [self = shared_from_this()](Result<sd_bus_message*> reply) {
+            if (!reply) return self->done(in_words(std::move(reply).error()));
+            self->next();
+        });
+    }
+};
+
+DnsResolved::DnsResolved(SystemBus& bus, Duration time_limit, std::function<void()> changed)
+    : bus_(bus)
+    , time_limit_(time_limit)
+    , changed_(std::move(changed)) {
+    bus_.watch_name(kService, [this](bool running) { restarted(running); });
+    bus_.watch_properties(kService, kPath, [this] { look_again(); });
+}
+
+DnsResolved::~DnsResolved() = default;
+
+bool DnsResolved::running() const {
+    return bus_.running(kService);
+}
+
+void DnsResolved::restarted(bool running) {
+    log::info("systemd-resolved {}", running ? "is there" : "is gone");
+    known_.clear();
+    changed_();
+}
+
+// It tells that servers or domains of some link have changed, not which: ours are read again.
+void DnsResolved::look_again() {
+    const auto all = known_; // what is called below may change it
+    for (const auto& [link, known] : all) {
+        const DnsSettings before = known.settings;
+        read_back(link, known.ifindex,
+                  [this, name = link, before, alive = std::weak_ptr<int>(alive_)](const Result<void>&) {
+                      if (alive.expired()) return;
+                      const auto now = known_.find(name);
+                      if (now == known_.end() || !same(now->second.settings, before)) changed_();
+                  });
+    }
+}
+
+Result<BusMessage> DnsResolved::manager(const char* method, unsigned ifindex) {
+    auto message = bus_.method(kService, kPath, kManager, method);
+    if (message) sd_bus_message_append(message->get(), "i", static_cast<int>(ifindex));
+    return message;
+}
+
+void DnsResolved::set(const std::string& link, const DnsSettings& settings, ports::Done done) {
+    const unsigned ifindex = ::if_nametoindex(link.c_str());
+    if (ifindex == 0) return done(fail_errno(ErrorCode::kKernel, errno, "no link " + link));
+    auto servers = manager("SetLinkDNS", ifindex);
+    auto domains = manager("SetLinkDomains", ifindex);
+    auto route = manager("SetLinkDefaultRoute", ifindex);
+    for (auto* message : {&servers, &domains, &route})
+        if (!*message) return done(in_words(std::move(*message).error()));
+    append_servers(servers->get(), settings.servers);
+    append_domains(domains->get(), settings);
+    sd_bus_message_append(route->get(), "b", settings.exclusive ? 1 : 0);
+    known_.erase(link);
+    const auto sequence = std::make_shared<Sequence>(
+        bus_, time_limit_,
+        [this, link, ifindex, done = std::move(done), alive = std::weak_ptr<int>(alive_)](Result<void> sent) {
+            if (alive.expired()) return;
+            if (sent) return read_back(link, ifindex, done);
+            done(std::move(sent));
+        });
+    sequence->calls.push_back(std::move(*servers));
+    sequence->calls.push_back(std::move(*domains));
+    sequence->calls.push_back(std::move(*route));
+    sequence->next();
+}
+
+void DnsResolved::read_back(const std::string& link, unsigned ifindex, ports::Done done) {
+    auto question = manager("GetLink", ifindex);
+    if (!question) return done(in_words(std::move(question).error()));
+    const auto alive = std::weak_ptr<int>(alive_);
+    bus_.call(std::move(*question), time_limit_,
+              [this, link, ifindex, done = std::move(done), alive](Result<sd_bus_message*> reply) {
+                  if (alive.expired()) return;
+                  const char* path = nullptr;
+                  if (!reply) return done(in_words(std::move(reply).error()));
+                  if (sd_bus_message_read(*reply, "o", &path) < 0)
+                      return done(fail(ErrorCode::kProtocol, "systemd-resolved names no link"));
+                  auto all = bus_.method(kService, path, "org.freedesktop.DBus.Properties", "GetAll");
+                  if (!all) return done(in_words(std::move(all).error()));
+                  sd_bus_message_append(all->get(), "s", kLink);
+                  bus_.call(std::move(*all), time_limit_,
+                            [this, link, ifindex, done, alive](Result<sd_bus_message*> properties) {
+                                if (alive.expired()) return;
+                                if (!properties) return done(in_words(std::move(properties).error()));
+                                auto settings = read_link(*properties);
+                                if (!settings) return done(fail(std::move(settings).error()));
+                                known_[link] = {ifindex, std::move(*settings)};
+                                done({});
+                            });
+              });
+}
+
+void DnsResolved::clear(const std::string& link, ports::Done done) {
+    known_.erase(link);
+    const unsigned ifindex = ::if_nametoindex(link.c_str());
+    if (ifindex == 0 || !running()) return done({}); // gone with the link, or with its keeper
+    auto revert = manager("RevertLink", ifindex);
+    if (!revert) return done({});
+    bus_.call(std::move(*revert), time_limit_, [link, done = std::move(done)](Result<sd_bus_message*> reply) {
+        // Deleting the link, which comes next, does the same.
+        if (!reply) log::warning("{}: systemd-resolved: {}", link, reply.error().message);
+        done({});
+    });
+}
+
+bool DnsResolved::intact(const std::string& link, const DnsSettings& settings) {
+    const auto known = known_.find(link);
+    return known != known_.end() && known->second.ifindex == ::if_nametoindex(link.c_str()) &&
+           same(known->second.settings, settings);
+}
+
+} // namespace wgd::sys
