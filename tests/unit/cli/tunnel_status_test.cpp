@@ -97,7 +97,7 @@ TEST_CASE("JSON keeps its shape") {
         keys += key + " ";
     CHECK(keys ==
           "name state last_error backend backend_reason interface ifindex public_key listen_port fwmark mtu "
-          "addresses dns dns_backend dns_reason warnings residue peers ");
+          "addresses dns dns_backend dns_reason warnings residue drift peers ");
     keys.clear();
     for (const auto& [key, value] : json["tunnels"][0]["peers"][1].items())
         keys += key + " ";
