@@ -71,8 +71,10 @@ check_as_before
 
 heading "D6: DNS with search domains alone is not ignored silently"
 split_with d6 'DNS = corp.example'
-check_shown "up" wgctl home up d6
-check_says "  ... it says what becomes of them" 'dns|corp\.example'
+check "up" wgctl home up d6
+check "  ... they are added to what there is" on home grep -q '^search corp\.example' /etc/resolv.conf
+check_shown "  ... and it says what became of them" wgctl home status d6
+check_says "  ... in words" 'dns: +corp\.example by file'
 check "down" wgctl home down d6
 check_as_before
 
