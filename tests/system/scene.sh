@@ -162,16 +162,17 @@ mounts_stay_inside() {
     return 1
 }
 
-# Polls until the command succeeds. For what has no event a shell could wait for.
+# Polls until the command succeeds. For what has no event a shell could wait for. WGD_PATIENCE: how many times slower
+# than usual this machine is (an emulated one); WGD_POLL: how often to look, in seconds.
 wait_for() { # SECONDS DESCRIPTION COMMAND...
-    local deadline=$((SECONDS + $1)) description=$2
+    local deadline=$((SECONDS + $1 * ${WGD_PATIENCE:-1})) description=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             echo "still waiting after the deadline for: $description"
             return 1
         fi
-        sleep 0.05
+        sleep "${WGD_POLL:-0.05}"
     done
 }
 

@@ -55,14 +55,24 @@ make_keys() {
     umask 022
 }
 
-# A stock peer on a machine: Debian's wireguard-go, configured with `wg`.
+# A stock peer on a machine: Debian's wireguard-go, or with WGD_STOCK_PEER=kernel the kernel's WireGuard; configured
+# with `wg`.
 stock_peer() { # MACHINE LINK CONFIG (wg(8) syntax, on stdin)
+    if [ "${WGD_STOCK_PEER:-}" = kernel ]; then
+        on "$1" ip link add "$2" type wireguard || abort "this kernel has no WireGuard"
+        configure_stock_peer "$1" "$2"
+        return
+    fi
     start "$1" "$2" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=verbose wireguard-go --foreground "$2"
     STOCK_PEER_PID=$STARTED
     wait_for 10 "wireguard-go" on "$1" wg show "$2" || {
         cat "$SCENE/$1/$2.log"
         abort "wireguard-go does not start"
     }
+    configure_stock_peer "$1" "$2"
+}
+
+configure_stock_peer() { # MACHINE LINK
     cat >"$SCENE/$1/$2.conf"
     on "$1" wg setconf "$2" "$SCENE/$1/$2.conf" || abort "the stock peer refused its configuration"
     on "$1" ip link set "$2" up

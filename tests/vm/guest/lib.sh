@@ -8,12 +8,12 @@ step() { echo "-- $* ($(cut -d' ' -f1 /proc/uptime))"; }
 a() { ip netns exec a "$@"; }
 b() { ip netns exec b "$@"; }
 
-# until_true SECONDS COMMAND...: poll until it succeeds
+# until_true SECONDS COMMAND...: poll until it succeeds, every 0.1 s, or every POLL tenths: emulated, looking is work
 until_true() {
-	local tries=$(($1 * 10)); shift
+	local tries=$(($1 * 10 / ${POLL:-1})); shift
 	while ! "$@" >/dev/null 2>&1; do
 		tries=$((tries - 1)); [ $tries -gt 0 ] || return 1
-		sleep 0.1
+		sleep "$(printf '%d.%d' $((${POLL:-1} / 10)) $((${POLL:-1} % 10)))"
 	done
 }
 
@@ -22,10 +22,15 @@ load_intree() {
 	[ "$(cat /sys/module/wireguard/version)" = 1.0.0 ] || fail "the module loaded is not the in-tree one"
 }
 
-# load_ours [PARAMETER=VALUE...]: our module and what it needs
-load_ours() {
+# What either module needs; that some of it is built in is no harm.
+load_needs() {
 	local module
 	for module in libchacha20poly1305 libcurve25519-generic curve25519-x86_64 udp_tunnel ip6_udp_tunnel; do modprobe $module 2>/dev/null; done
+}
+
+# load_ours [PARAMETER=VALUE...]: our module and what it needs
+load_ours() {
+	load_needs
 	insmod /root/wireguard.ko "$@" || fail "our module does not load"
 	[ "$(cat /sys/module/wireguard/version)" = "$(modinfo -F version /root/wireguard.ko)" ] || fail "the module loaded is not ours"
 	[ ! -w /sys/kernel/debug/dynamic_debug/control ] || echo 'module wireguard +p' > /sys/kernel/debug/dynamic_debug/control
@@ -71,6 +76,12 @@ tcp_kbit() { # tcp_mbit SECONDS [iperf3 arguments]
 	a timeout $((seconds + 20)) iperf3 -c 10.9.0.2 -t "$seconds" -J "$@" > /tmp/iperf.json || { jq -r .error /tmp/iperf.json >&2; kill $server; return 1; }
 	wait $server
 	jq -r '.end.sum_received.bits_per_second / 1e3 | floor' /tmp/iperf.json
+}
+
+# scene NAME [VARIABLE=VALUE...]: a scene of tests/system, with the programs that came along (see `programs`)
+scene() {
+	local name=$1; shift
+	env WGD_PATIENCE=5 WGD_POLL=0.3 WGD_BUILD=/root/wgd WGD_SOURCE=/root/wgd "$@" bash "/root/wgd/tests/system/$name.sh"
 }
 
 # Every peer and every key pair that was made must be gone, by the module's own account.
