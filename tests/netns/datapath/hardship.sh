@@ -71,7 +71,9 @@ rounds 200
 memory=$(resident "$worker")
 rounds 1000
 grown=$(($(resident "$worker") - memory))
-[ "$grown" -lt 1024 ] || fail "a thousand rounds of configuration took $grown KiB"
+most=1024
+if ldd "$DATAPATH" | grep -qE 'lib[at]san'; then most=65536; fi # a sanitizer keeps what was freed for a while
+[ "$grown" -lt "$most" ] || fail "a thousand rounds of configuration took $grown KiB"
 settled() { [ "$(descriptors "$worker")" -le "$before" ] && [ "$(descriptors "$keeper")" -le "$keeper_before" ]; }
 wait_for 10 settled || fail "descriptors: $(descriptors "$worker") and $(descriptors "$keeper"), not $before and $keeper_before"
 wg set "$WG_A" peer "$PUB_B" endpoint "10.200.0.2:$(wg show "$WG_B" listen-port)"
