@@ -72,6 +72,7 @@ TunnelStatus to_tunnel(const Properties& from) {
     take(from, "LastError", tunnel.last_error);
     take(from, "Backend", tunnel.backend);
     take(from, "BackendReason", tunnel.backend_reason);
+    take(from, "KillSwitch", tunnel.kill_switch);
     take(from, "Interface", tunnel.interface);
     take(from, "Ifindex", tunnel.ifindex);
     take(from, "PublicKey", tunnel.public_key);

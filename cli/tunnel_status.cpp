@@ -81,6 +81,10 @@ std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Sty
         if (!tunnel.backend_reason.empty()) backend += " (" + printable(tunnel.backend_reason) + ")";
         text += line(2, "backend", backend, style);
     }
+    if (tunnel.kill_switch == "on")
+        text += line(2, "kill switch", "closed", style);
+    else if (tunnel.kill_switch == "lan")
+        text += line(2, "kill switch", "closed, but for the local network", style);
     if (!tunnel.addresses.empty()) text += line(2, "addresses", joined(tunnel.addresses), style);
     if (!tunnel.dns.empty()) text += line(2, "dns", joined(tunnel.dns) + dns_keeper(tunnel), style);
     if (!tunnel.public_key.empty()) text += line(2, "public key", tunnel.public_key, style);
@@ -142,6 +146,7 @@ nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels) {
                                    {"last_error", tunnel.last_error},
                                    {"backend", tunnel.backend},
                                    {"backend_reason", tunnel.backend_reason},
+                                   {"kill_switch", tunnel.kill_switch},
                                    {"interface", tunnel.interface},
                                    {"ifindex", tunnel.ifindex},
                                    {"public_key", tunnel.public_key},

@@ -31,6 +31,7 @@ struct TunnelStatus {
     std::string last_error;
     std::string backend;
     std::string backend_reason;
+    std::string kill_switch; // "off", "on", "lan"; empty: a daemon that knows none
     std::string interface;
     std::uint32_t ifindex = 0;
     std::string public_key;

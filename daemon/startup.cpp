@@ -23,6 +23,8 @@ Brings WireGuard tunnels up and down from wg-quick profiles, asked over D-Bus (s
   --config=FILE        settings (default /etc/wgd/wgd.toml)
   --log-level=LEVEL    error, warning, notice, info or debug; wins over the settings
   --runtime-dir=DIR    undo logs and records of tunnels (default /run/wgd)
+  --lockdown           close the firewall if the settings say lockdown, or cannot be read, and end (at boot, before
+                       there is a network: wgd-lockdown.service)
   --help               show this
   --version            show the version
 
@@ -51,10 +53,11 @@ CommandLine mistake(const std::string& sentence) {
 } // namespace
 
 CommandLine parse_command_line(int argc, char** argv) {
-    enum { kConfig = 1, kLogLevel, kRuntimeDir, kHelp, kVersion };
+    enum { kConfig = 1, kLogLevel, kRuntimeDir, kLockdown, kHelp, kVersion };
     const option long_options[] = {{"config", required_argument, nullptr, kConfig},
                                    {"log-level", required_argument, nullptr, kLogLevel},
                                    {"runtime-dir", required_argument, nullptr, kRuntimeDir},
+                                   {"lockdown", no_argument, nullptr, kLockdown},
                                    {"help", no_argument, nullptr, kHelp},
                                    {"version", no_argument, nullptr, kVersion},
                                    {nullptr, 0, nullptr, 0}};
@@ -72,6 +75,9 @@ CommandLine parse_command_line(int argc, char** argv) {
             break;
         case kRuntimeDir:
             options.runtime_directory = optarg;
+            break;
+        case kLockdown:
+            options.lockdown_only = true;
             break;
         case kHelp:
             std::fputs(kUsage, stdout);

@@ -16,6 +16,7 @@ struct StartupOptions {
     bool config_given = false; // on the command line: then it must exist
     std::string runtime_directory = "/run/wgd";
     std::optional<log::Level> log_level; // wins over the settings
+    bool lockdown_only = false;          // load the firewall of `lockdown` and end
 };
 
 // Either options to go on with, or an exit status: --help and --version were answered on standard output, a

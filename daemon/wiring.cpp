@@ -10,6 +10,7 @@
 #include "daemon/bus/bus_service.hpp"
 #include "daemon/control/autoconnect.hpp"
 #include "daemon/control/tunnel_manager.hpp"
+#include "daemon/lockdown.hpp"
 #include "daemon/loop/event_loop.hpp"
 #include "daemon/sys/backend_probe.hpp"
 #include "daemon/sys/datapath_process.hpp"
@@ -150,6 +151,7 @@ int daemon_main(int argc, char** argv, const ExecutorWrapper& wrap) {
         return 1;
     }
     auto settings = load_settings(*command.options);
+    if (command.options->lockdown_only) return close_at_boot(settings);
     if (!settings) {
         log::error("{}", settings.error().message);
         return 1;

@@ -42,6 +42,7 @@ void TunnelObject::update(control::TunnelView view) {
     note("LastError", view.last_error != view_.last_error);
     note("Backend", view.backend != view_.backend);
     note("BackendReason", view.backend_reason != view_.backend_reason);
+    note("KillSwitch", view.kill_switch != view_.kill_switch);
     note("Interface", view.interface != view_.interface);
     note("Ifindex", view.ifindex != view_.ifindex);
     note("PublicKey", view.public_key != view_.public_key);
@@ -138,6 +139,9 @@ std::string TunnelObject::LastError() {
 }
 std::string TunnelObject::Backend() {
     return guarded("Backend", [&] { return std::string(plan::to_string(view_.backend)); });
+}
+std::string TunnelObject::KillSwitch() {
+    return guarded("KillSwitch", [&] { return std::string(plan::to_string(view_.kill_switch)); });
 }
 std::string TunnelObject::BackendReason() {
     return guarded("BackendReason", [&] { return bus_text(view_.backend_reason); });

@@ -47,6 +47,7 @@ class TunnelObject final
     std::string LastError() override;
     std::string Backend() override;
     std::string BackendReason() override;
+    std::string KillSwitch() override;
     std::string Interface() override;
     uint32_t Ifindex() override;
     std::string PublicKey() override;

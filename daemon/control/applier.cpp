@@ -21,7 +21,13 @@ class Running : public std::enable_shared_from_this<Running> {
         , owner_(std::move(owner))
         , done_(std::move(done)) {}
 
-    void start() { advance(); }
+    void start() {
+        if (!transaction_.before) return advance();
+        transaction_.before([self = shared_from_this()](Result<void> ready) {
+            if (!ready) self->roll_back(std::move(ready).error());
+            self->advance();
+        });
+    }
     void start_undoing(std::vector<plan::Op> ops) {
         undo_ = std::move(ops);
         undoing_ = true;
@@ -175,7 +181,8 @@ void Applier::run(Transaction transaction, std::function<void(Outcome)> done) {
 
 void Applier::undo(const ProfileName& name, std::vector<plan::Op> ops,
                    std::function<bool(const plan::Op&)> keep, std::function<void(Outcome)> done) {
-    Transaction transaction{name, {}, false, nullptr, nullptr, std::move(keep), nullptr};
+    Transaction transaction{name, {}, false};
+    transaction.keep = std::move(keep);
     std::make_shared<Running>(executor_, journal_, std::move(transaction), alive_, std::move(done))
         ->start_undoing(std::move(ops));
 }

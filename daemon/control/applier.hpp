@@ -21,6 +21,8 @@ struct Transaction {
     // false: nothing is written to the undo log, because after a crash recovery goes forward, not back
     // (down).
     bool journalled = true;
+    // Before the first step; an error means that none is taken.
+    std::function<void(ports::Done)> before;
     // After the last step: looks whether all is well and writes down that it is. An error undoes everything.
     std::function<Result<void>()> commit;
     // Called when undoing begins.

@@ -111,6 +111,11 @@ struct TunnelManager::Recovery : std::enable_shared_from_this<Recovery> {
 
     void next_tunnel() {
         if (waiting.empty()) {
+            for (const auto& [name, hold] : manager.kill_switch_.all())
+                if (!manager.find(name)) manager.make(name)->recover_locked();
+            if (manager.kill_switch_.lockdown() != plan::LockMode::kOff)
+                for (const auto& [name, tunnel] : manager.tunnels_)
+                    tunnel->hold_lock();
             const auto finished = std::exchange(done, nullptr);
             if (finished) finished({});
             return;
@@ -133,8 +138,12 @@ struct TunnelManager::Recovery : std::enable_shared_from_this<Recovery> {
 
 void TunnelManager::recover(Reply<void> done) {
     const auto recovery = std::make_shared<Recovery>(*this, std::move(done));
-    if (auto read = recovery->read(); !read) return recovery->done(std::move(read));
-    recovery->next_log();
+    kill_switch_.recover(settings_.lockdown, [this, recovery](const Result<void>& locked) {
+        // Nobody could bring a tunnel down, and the switch open, if this ended the daemon.
+        if (!locked) log::error("the kill switch is not as it should be: {}", locked.error().message);
+        if (auto read = recovery->read(); !read) return recovery->done(std::move(read));
+        recovery->next_log();
+    });
 }
 
 } // namespace wgd::control

@@ -128,6 +128,15 @@ class Reader {
         into.masquerade_out = value.as_string().str;
     }
 
+    void lock(const toml::value& value, std::string_view key, plan::LockMode& into) {
+        if (value.is_boolean())
+            into = value.as_boolean() ? plan::LockMode::kOn : plan::LockMode::kOff;
+        else if (value.is_string() && value.as_string().str == "lan")
+            into = plan::LockMode::kLan;
+        else
+            problem(value, fmt::format("{} is true, false or \"lan\"", key));
+    }
+
     void seconds(const toml::value& value, std::string_view key, std::chrono::seconds& into,
                  std::int64_t least) {
         constexpr std::int64_t kMost = 24 * 60 * 60;
@@ -171,6 +180,7 @@ class Reader {
         table(value, "daemon",
               {{"profile_dir", [&](const toml::value& v) { path(v, "profile_dir", settings_.profile_dir); }},
                {"datapath", [&](const toml::value& v) { path(v, "datapath", settings_.datapath); }},
+               {"lockdown", [&](const toml::value& v) { lock(v, "lockdown", settings_.lockdown); }},
                {"log_level", [&](const toml::value& v) {
                     word<Level>(v, "log_level", settings_.log_level,
                                 {{"error", Level::kError},
@@ -232,6 +242,7 @@ class Reader {
                     else
                         boolean(v, "autoconnect", into.autoconnect);
                 }},
+               {"kill_switch", [&](const toml::value& v) { lock(v, "kill_switch", into.kill_switch); }},
                {"forward", [&](const toml::value& v) { boolean(v, "forward", into.gateway.forward); }},
                {"masquerade", [&](const toml::value& v) { masquerade(v, into.gateway); }},
                {"mss_clamp", [&](const toml::value& v) { boolean(v, "mss_clamp", into.gateway.mss_clamp); }},

@@ -16,6 +16,7 @@
 #include "common/model/names.hpp"
 #include "daemon/plan/dns.hpp"
 #include "daemon/plan/forwarding.hpp"
+#include "daemon/plan/lock.hpp"
 
 namespace wgd::control {
 
@@ -35,14 +36,15 @@ struct TunnelSettings {
     std::chrono::seconds endpoint_retry{5};       // first retry of a name; doubles
     std::chrono::seconds endpoint_retry_max{300}; // up to this
     EndpointRefresh endpoint_refresh = EndpointRefresh::kAuto;
-    std::chrono::seconds endpoint_ttl_min{60};   // a name that has an address is asked no more often
-    bool autoconnect = false;                    // up when the daemon starts; in [tunnel.NAME] only
-    bool hooks = true;                           // run the profile's PreUp, PostUp, PreDown, PostDown
-    std::chrono::seconds hook_timeout{60};       // for each of them
-    plan::Gateway gateway;                       // forward, masquerade, mss_clamp, isolate_peers
-    std::vector<IpPrefix> exclude;               // kept out of a full tunnel; "lan" is spelt out
-    OnLinkLost on_link_lost = OnLinkLost::kFail; // when somebody deletes the link, or the datapath dies
-    plan::DnsPreference dns;                     // who is told of the profile's DNS
+    std::chrono::seconds endpoint_ttl_min{60};         // a name that has an address is asked no more often
+    bool autoconnect = false;                          // up when the daemon starts; in [tunnel.NAME] only
+    bool hooks = true;                                 // run the profile's PreUp, PostUp, PreDown, PostDown
+    std::chrono::seconds hook_timeout{60};             // for each of them
+    plan::Gateway gateway;                             // forward, masquerade, mss_clamp, isolate_peers
+    std::vector<IpPrefix> exclude;                     // kept out of a full tunnel; "lan" is spelt out
+    OnLinkLost on_link_lost = OnLinkLost::kFail;       // when somebody deletes the link, or the datapath dies
+    plan::DnsPreference dns;                           // who is told of the profile's DNS
+    plan::LockMode kill_switch = plan::LockMode::kOff; // nothing leaves outside of the tunnel
 
     bool operator==(const TunnelSettings&) const = default;
 };
@@ -51,6 +53,7 @@ struct Settings {
     std::string profile_dir = "/etc/wireguard";
     std::string datapath; // program; empty: the one installed with wgd
     log::Level log_level = log::Level::kInfo;
+    plan::LockMode lockdown = plan::LockMode::kOff; // kill_switch for all, also while no tunnel is up
     TunnelSettings defaults;
     std::map<std::string, TunnelSettings> tunnels; // [tunnel.NAME], the defaults already in it
 

@@ -42,9 +42,10 @@ Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
     scope.mark = record_.mark.value_or(0);
     scope.sysctls = {std::string(plan::kSrcValidMark)};
     scope.forwarding = settings_.gateway.forwards();
+    scope.sysctls.emplace_back(plan::kArpIgnore);
     if (has_record_) scope.sysctls.push_back(plan::promote_secondaries_key(name_.str()));
     for (const auto& [key, value] : record_.original_sysctls)
-        if (key != plan::kSrcValidMark) scope.sysctls.push_back(key);
+        if (key != plan::kSrcValidMark && key != plan::kArpIgnore) scope.sysctls.push_back(key);
     auto snapshot = ports_.reader.read(scope);
     if (snapshot) host_.add_reservations(name_, *snapshot);
     return snapshot;
@@ -65,6 +66,7 @@ plan::Policy Tunnel::policy() const {
     policy.gateway = settings_.gateway;
     policy.exclude = settings_.exclude;
     policy.dns = settings_.dns;
+    policy.kill_switch = wanted_lock() != plan::LockMode::kOff;
     policy.allow_hooks = settings_.hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;
@@ -187,6 +189,7 @@ Transaction Tunnel::transaction(plan::Plan plan, bool journalled,
                                 std::function<Result<void>(Tunnel&)> commit) {
     Transaction transaction{name_, std::move(plan), journalled};
     transaction.keep = keeper();
+    if (pending_) transaction.before = widen_lock(*pending_);
     transaction.commit = [weak = weak_from_this(), commit = std::move(commit)]() -> Result<void> {
         const auto self = weak.lock();
         if (!self) return fail(ErrorCode::kCancelled, "the daemon is stopping");
@@ -212,10 +215,10 @@ std::unique_ptr<EndpointWatch> Tunnel::make_endpoint_watch(const TunnelSettings&
     return watch;
 }
 
-// Once the tunnel is up, names are asked where its own datagrams go.
+// Once the tunnel is up, or the kill switch closed, names are asked where its own datagrams go.
 ports::LookupPath Tunnel::lookup_path() const {
     ports::LookupPath path;
-    if (!has_record_ || !loaded_) return path;
+    if (!loaded_ || (!has_record_ && !host_.kill_switch().holds(name_))) return path;
     path.mark = record_.mark.value_or(loaded_->profile.fwmark.value_or(0));
     path.avoid = loaded_->profile.dns_servers;
     return path;

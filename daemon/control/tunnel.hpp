@@ -26,6 +26,7 @@
 #include "daemon/control/backend_choice.hpp"
 #include "daemon/control/drift.hpp"
 #include "daemon/control/endpoint_watch.hpp"
+#include "daemon/control/kill_switch.hpp"
 #include "daemon/control/manager.hpp"
 #include "daemon/control/peer_state.hpp"
 #include "daemon/control/ports.hpp"
@@ -58,6 +59,8 @@ class TunnelHost {
     // All of them, of all other tunnels.
     [[nodiscard]] virtual std::map<std::string, std::string>
     original_sysctls(const ProfileName& except) const = 0;
+    // The one of the host.
+    [[nodiscard]] virtual KillSwitch& kill_switch() = 0;
     // Another tunnel needs it, and is not on its way down.
     [[nodiscard]] virtual bool needs_sysctl(const ProfileName& except, const std::string& key) const = 0;
 };
@@ -94,6 +97,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void recover(Record record, std::optional<LoadedProfile> loaded, std::function<void()> done);
     // After a restart: an undo log that could not be worked off.
     void recover_failed(Outcome outcome);
+
+    // After a restart: nothing of it is there but its hold on the kill switch.
+    void recover_locked();
+    // Lockdown was turned on while it is up.
+    void hold_lock();
 
     // The link is gone, or the datapath behind it; `why` is a sentence.
     void lost(const std::string& why, bool datapath);
@@ -153,6 +161,14 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void clear_leftovers(std::function<void(Result<void>)> done);
     void remove(std::function<void(Result<void>)> done);
     void vanish();
+    void vanish_unless_locked();
+
+    [[nodiscard]] plan::LockMode wanted_lock() const;
+    [[nodiscard]] KillSwitch::Hold hold_for(const Record& record) const;
+    void close_lock(KillSwitch::Done done);
+    std::function<void(KillSwitch::Done)> widen_lock(const Record& next);
+    void settle_lock();
+    void open_lock(KillSwitch::Done done);
     void watch_datapath();
     void look_after(); // from a state that has a profile: its endpoints are resolved, and filled in when they
                        // are found

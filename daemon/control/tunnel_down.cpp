@@ -12,11 +12,16 @@ void Tunnel::down(Reply<void> reply) {
     if (state_ == TunnelState::kResolving) {
         // Nothing was touched yet.
         const auto cancelled = std::exchange(up_reply_, nullptr);
-        vanish();
-        if (cancelled)
-            cancelled(
-                fail(ErrorCode::kCancelled, "'" + name_.str() + "' was brought down while it was coming up"));
-        return reply({});
+        endpoints_.reset();
+        busy_ = true;
+        return open_lock(guarded([cancelled, reply = std::move(reply)](Tunnel& self, Result<void> opened) {
+            self.busy_ = false;
+            if (opened) self.vanish();
+            if (cancelled)
+                cancelled(fail(ErrorCode::kCancelled,
+                               "'" + self.name_.str() + "' was brought down while it was coming up"));
+            reply(std::move(opened));
+        }));
     }
     rebuild_timer_.reset();
     cancel_reload("'" + name_.str() + "' was brought down while it was reloading");
@@ -30,9 +35,14 @@ void Tunnel::down(Reply<void> reply) {
             if (self.state_ == TunnelState::kUp && self.loaded_ && self.loaded_is_applied_) self.look_after();
             return reply(std::move(cleared));
         }
-        log::info("{}: down", self.name_.str());
-        self.vanish();
-        reply({});
+        self.busy_ = true;
+        self.open_lock(self.guarded([reply](Tunnel& opening, Result<void> opened) {
+            opening.busy_ = false;
+            if (!opened) return reply(std::move(opened));
+            log::info("{}: down", opening.name_.str());
+            opening.vanish();
+            reply({});
+        }));
     }));
 }
 

@@ -18,12 +18,25 @@ void warn_of_lines_without_effect(const Profile& profile, std::vector<std::strin
 
 TunnelManager::TunnelManager(const Ports& ports, Settings settings)
     : ports_(ports)
-    , settings_(std::move(settings)) {
+    , settings_(std::move(settings))
+    , kill_switch_(ports.reader, ports.executor, ports.journal) {
     ports_.monitor.set_observer(this);
 }
 
 TunnelManager::~TunnelManager() {
     ports_.monitor.set_observer(nullptr);
+}
+
+void TunnelManager::set_settings(Settings settings) {
+    settings_ = std::move(settings);
+    const bool turned_on =
+        settings_.lockdown != plan::LockMode::kOff && kill_switch_.lockdown() == plan::LockMode::kOff;
+    if (turned_on)
+        for (const auto& [name, tunnel] : tunnels_)
+            tunnel->hold_lock();
+    kill_switch_.set_lockdown(settings_.lockdown, [](const Result<void>& set) {
+        if (!set) log::error("lockdown is not set: {}", set.error().message);
+    });
 }
 
 // ---- finding things
@@ -187,6 +200,7 @@ std::vector<std::pair<std::string, std::string>> TunnelManager::backends() {
 // ---- what others do
 
 void TunnelManager::on_world_changed() {
+    kill_switch_.world_changed();
     const auto tunnels = tunnels_; // a tunnel may go while we ask
     for (const auto& [name, tunnel] : tunnels)
         tunnel->world_changed();

@@ -29,9 +29,10 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     // The machine slept, or its clock was set (`why`, a sentence): what was known of peers is old.
     void time_passed(const std::string& why);
 
-    // For what is asked from now on; a tunnel that is up keeps the settings it came up with.
+    // For what is asked from now on; a tunnel that is up keeps the settings it came up with. Lockdown changes
+    // at once.
     [[nodiscard]] const Settings& settings() const { return settings_; }
-    void set_settings(Settings settings) { settings_ = std::move(settings); }
+    void set_settings(Settings settings);
 
     // Where a reload reads them from; without it, a reload finds those that were set last.
     void read_settings_with(std::function<Result<Settings>()> read) { read_settings_ = std::move(read); }
@@ -64,6 +65,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
                                                const std::string& key) const override;
     std::map<std::string, std::string> original_sysctls(const ProfileName& except) const override;
     bool needs_sysctl(const ProfileName& except, const std::string& key) const override;
+    KillSwitch& kill_switch() override { return kill_switch_; }
 
     void begin_reload(const ProfileName& name,
                       void (Tunnel::*verb)(LoadedProfile, TunnelSettings, Reply<PlanText>),
@@ -76,6 +78,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     Ports ports_;
     Settings settings_;
     std::function<Result<Settings>()> read_settings_;
+    KillSwitch kill_switch_;
     ManagerObserver* observer_ = nullptr;
     std::map<ProfileName, std::shared_ptr<Tunnel>> tunnels_;
 };

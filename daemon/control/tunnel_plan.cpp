@@ -13,6 +13,9 @@ void Tunnel::plan_up(LoadedProfile loaded, BackendChoice choice, Reply<PlanText>
         auto prepared = self->prepare();
         if (!prepared) return reply(fail(std::move(prepared).error()));
         PlanText text;
+        if (self->wanted_lock() != plan::LockMode::kOff && !self->host_.kill_switch().holds(self->name_))
+            text.steps.push_back(
+                plan::describe(render(plan::LockTable{{self->hold_for(prepared->record).passes}, false})));
         for (const plan::Step& step : prepared->plan.steps)
             text.steps.push_back(plan::describe(step.act));
         text.warnings = self->loaded_->warnings;
@@ -34,6 +37,9 @@ Result<PlanText> Tunnel::plan_down() {
         text.steps.push_back(plan::describe(op));
     for (const plan::Step& step : steps->steps)
         text.steps.push_back(plan::describe(step.act));
+    const KillSwitch& lock = host_.kill_switch();
+    if (lock.holds(name_) && lock.all().size() == 1 && lock.lockdown() == plan::LockMode::kOff)
+        text.steps.push_back(plan::describe(plan::RemoveTable{std::string(plan::kLockTable)}));
     return text;
 }
 

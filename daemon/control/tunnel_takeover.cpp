@@ -20,16 +20,24 @@ void Tunnel::recover(Record record, std::optional<LoadedProfile> loaded, std::fu
     if (!has_link(*snapshot) || record_.intent == Record::Intent::kDown) {
         if (record_.intent != Record::Intent::kDown)
             log::notice("{}: the link is gone; what it left behind is removed", name_.str());
-        return clear_leftovers(guarded([done = std::move(done)](Tunnel& self, Result<void> cleared) {
-            if (cleared) {
-                self.vanish();
-            } else {
-                self.last_error_ = cleared.error().message;
-                log::error("{}: {}", self.name_.str(), self.last_error_);
-                self.enter(TunnelState::kFailed);
-            }
-            done();
-        }));
+        const bool going_down = record_.intent == Record::Intent::kDown;
+        return clear_leftovers(
+            guarded([going_down, done = std::move(done)](Tunnel& self, Result<void> cleared) {
+                if (cleared && going_down)
+                    return self.open_lock(self.guarded([done](Tunnel& opening, const Result<void>& opened) {
+                        if (opened) opening.vanish();
+                        done();
+                    }));
+                if (cleared) {
+                    self.last_error_ = "its link was gone when the daemon was started anew";
+                    self.vanish_unless_locked();
+                } else {
+                    self.last_error_ = cleared.error().message;
+                    log::error("{}: {}", self.name_.str(), self.last_error_);
+                    self.enter(TunnelState::kFailed);
+                }
+                done();
+            }));
     }
 
     const bool unfinished = record_.intent == Record::Intent::kReconcile;

@@ -15,8 +15,14 @@ void Tunnel::up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> re
         self.record_ = Record{};
         self.record_.backend = choice.backend;
         self.record_.backend_reason = choice.reason;
-        self.enter(TunnelState::kResolving);
-        self.resolve_and_apply();
+        // From here on the kill switch is closed, and stays so however this goes.
+        self.busy_ = true;
+        self.close_lock(self.guarded([](Tunnel& locked, Result<void> closed) {
+            locked.busy_ = false;
+            if (!closed) return locked.fail_up(std::move(closed).error());
+            locked.enter(TunnelState::kResolving);
+            locked.resolve_and_apply();
+        }));
     }));
 }
 
@@ -63,7 +69,7 @@ void Tunnel::fail_up(Error error) {
     lost_while_busy_.clear();
     last_error_ = error.message;
     if (residue_ops_.empty() && !has_record_ && !rebuilding_)
-        vanish(); // nothing is left of it
+        vanish_unless_locked(); // nothing else is left of it
     else
         enter(TunnelState::kFailed);
     if (reply) reply(fail(std::move(error)));
@@ -74,6 +80,7 @@ void Tunnel::came_up() {
     pending_.reset();
     has_record_ = true;
     loaded_is_applied_ = true;
+    settle_lock();
     watch_datapath();
     watch_endpoints();
     enter(TunnelState::kUp);

@@ -104,6 +104,7 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
                          (void)self.ports_.journal.save_record(self.name_, to_json(self.record_));
                      }
                      self.pending_.reset();
+                     self.settle_lock();
                      self.enter(self.residue_.empty() ? TunnelState::kUp : TunnelState::kFailed);
                      const bool lost = !self.lost_while_busy_.empty();
                      if (!lost) return done(std::move(outcome));

@@ -38,6 +38,7 @@ TunnelView Tunnel::view() {
     view.backend = record_.backend;
     view.backend_reason = record_.backend_reason;
     view.interface = name_.str();
+    view.kill_switch = host_.kill_switch().mode_of(name_);
     view.last_error = last_error_;
     view.residue = residue_;
     view.drift_count = drift_.count();

@@ -13,6 +13,7 @@
 #include "common/base/time.hpp"
 #include "common/model/keys.hpp"
 #include "common/model/names.hpp"
+#include "daemon/plan/lock.hpp"
 #include "daemon/plan/op.hpp"
 
 namespace wgd::control {
@@ -55,6 +56,7 @@ struct TunnelView {
     std::string dns_backend;      // who keeps them for the system ("resolved", ...); empty: nobody
     std::string dns_reason;       // why that one, or why nobody; empty: the profile has no DNS
     std::vector<std::string> warnings;
+    plan::LockMode kill_switch = plan::LockMode::kOff;
     std::string last_error;           // of the last failed operation, empty if none
     std::vector<std::string> residue; // what a failed undo left behind
     std::uint32_t drift_count = 0;    // how often something was put back since the daemon started

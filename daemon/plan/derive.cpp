@@ -212,6 +212,8 @@ class Derivation {
             want_.warnings.push_back(std::move(warning));
         want_.rules = std::move(routing->rules);
         want_.mark = routing->mark;
+        if (policy_.kill_switch) WGD_TRY(take_kill_switch());
+        warn_of_the_other_family();
         const bool marks_ipv4 = std::any_of(want_.rules.begin(), want_.rules.end(),
                                             [](const Rule& rule) { return rule.family == Family::kIpv4; });
         if (marks_ipv4) {
@@ -241,6 +243,42 @@ class Derivation {
         want_.hooks = {commands(profile_.pre_up), commands(profile_.post_up), commands(profile_.pre_down),
                        commands(profile_.post_down)};
         want_.hook_time_limit = policy_.hook_time_limit;
+    }
+
+    // What encrypted packets pass the kill switch by, also those of a tunnel that takes a part of the traffic
+    // only; and no answer to who asks the local network for the address inside.
+    Result<void> take_kill_switch() {
+        if (!want_.mark && profile_.fwmark.value_or(0) != 0) want_.mark = profile_.fwmark;
+        if (!want_.mark) want_.mark = policy_.owned_mark;
+        if (!want_.mark) {
+            const auto mark = allocate_mark(snapshot_);
+            WGD_TRY(mark);
+            want_.mark = *mark;
+        }
+        const auto arp_ignore = snapshot_.sysctls.find(std::string(kArpIgnore));
+        if (arp_ignore == snapshot_.sysctls.end()) return {};
+        want_.sysctls.emplace(kArpIgnore, arp_ignore->second == "0" ? "1" : arp_ignore->second);
+        want_.sysctls_needed.emplace(kArpIgnore);
+        if (std::any_of(profile_.peers.begin(), profile_.peers.end(),
+                        [](const ProfilePeer& peer) { return !peer.endpoint; }))
+            want_.warnings.push_back("the kill switch lets nothing in from a peer without an Endpoint: such "
+                                     "a peer cannot connect");
+        return {};
+    }
+
+    // A full tunnel of IPv4 only leaves IPv6 where it is, in clear.
+    void warn_of_the_other_family() {
+        if (policy_.kill_switch || want_.rules.empty() || !snapshot_.ipv6_available) return;
+        if (std::any_of(want_.rules.begin(), want_.rules.end(),
+                        [](const Rule& rule) { return rule.family == Family::kIpv6; }))
+            return;
+        if (std::any_of(snapshot_.routes.begin(), snapshot_.routes.end(), [&](const Route& route) {
+                return route.destination.is_default() && is_ipv6(route.destination) &&
+                       route.link != want_.link;
+            }))
+            want_.warnings.push_back(
+                "this tunnel takes IPv4 only: IPv6 goes on in clear, unless AllowedIPs has "
+                "::/0 or kill_switch = true is set in wgd.toml");
     }
 
     void take_forwarding() {

@@ -7,12 +7,6 @@
 namespace wgd::plan {
 namespace {
 
-// RFC 1918, 3927, 4193, 4291 and the multicast ranges a local network uses. A public prefix that a rogue
-// router puts on-link (TunnelCrack LocalNet) is deliberately not here.
-constexpr std::string_view kLanRanges4 = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, "
-                                         "224.0.0.0/24, 239.0.0.0/8, 255.255.255.255";
-constexpr std::string_view kLanRanges6 = "fe80::/10, fc00::/7, ff02::/16, ff05::/16";
-
 std::string join(const std::vector<std::string>& items) {
     return fmt::format("{}", fmt::join(items, ", "));
 }
@@ -24,15 +18,6 @@ std::vector<std::string> texts(const std::vector<IpAddress>& addresses, Family f
     return out;
 }
 
-// "192.0.2.1 . 51820" as elements of a concatenated set.
-std::vector<std::string> endpoint_texts(const LockedTunnel& tunnel, Family family) {
-    std::vector<std::string> out;
-    for (const auto& endpoint : tunnel.endpoints)
-        if (endpoint.address.family() == family)
-            out.push_back(fmt::format("{} . {}", endpoint.address.to_string(), endpoint.port));
-    return out;
-}
-
 // FNV-1a over the rules: tells our own versions of a table apart; nobody hostile gains by a collision, since
 // whoever can write the table can write anything.
 std::string digest_of(std::string_view rules) {
@@ -40,17 +25,6 @@ std::string digest_of(std::string_view rules) {
     for (const char c : rules)
         hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     return fmt::format("{:016x}", hash);
-}
-
-// add; delete; add anew: one netlink transaction, and no error when there was no table.
-ReplaceTable replace(std::string name, std::string_view body) {
-    ReplaceTable op;
-    op.digest = digest_of(body);
-    op.transaction = fmt::format("add table inet {0}\ndelete table inet {0}\ntable inet {0} {{\n"
-                                 "    comment \"wgd {1}\"\n{2}}}\n",
-                                 name, op.digest, body);
-    op.name = std::move(name);
-    return op;
 }
 
 // Port shadow (CVE-2021-3773): a peer sends from the port of a service of this machine to somebody; if that
@@ -141,72 +115,6 @@ std::string body_of(const TunnelTable& table) {
     return rules;
 }
 
-// The same list serves both directions: `peer` is the far end's address field, `peer_port` the far end's
-// port.
-struct Direction {
-    std::string_view link, peer, peer_port;
-};
-constexpr Direction kOutbound{"oifname", "daddr", "dport"};
-constexpr Direction kInbound{"iifname", "saddr", "sport"};
-
-void lan_rules(std::string& rules, const Direction& direction) {
-    fmt::format_to(std::back_inserter(rules),
-                   "        ip {0} {{ {1} }} accept\n        ip6 {0} {{ {2} }} accept\n", direction.peer,
-                   kLanRanges4, kLanRanges6);
-}
-
-void tunnel_rules(std::string& rules, const LockTable& table, const Direction& direction) {
-    const auto out = std::back_inserter(rules);
-    // Outwards the mark is what counts: no other program may reach the relay's address and tell it who we
-    // are. Inwards the socket decides; the mark of a reply is restored by the tunnel's own table, which may
-    // not be there.
-    for (const auto& tunnel : table.tunnels) {
-        fmt::format_to(out, "        {} \"{}\" accept\n", direction.link, tunnel.link);
-        const auto mark = &direction == &kOutbound ? fmt::format("meta mark {:#x} ", tunnel.fwmark) : "";
-        if (const auto v4 = endpoint_texts(tunnel, Family::kIpv4); !v4.empty())
-            fmt::format_to(out, "        {}ip {} . udp {} {{ {} }} accept\n", mark, direction.peer,
-                           direction.peer_port, join(v4));
-        if (const auto v6 = endpoint_texts(tunnel, Family::kIpv6); !v6.empty())
-            fmt::format_to(out, "        {}ip6 {} . udp {} {{ {} }} accept\n", mark, direction.peer,
-                           direction.peer_port, join(v6));
-    }
-}
-
-std::string body_of(const LockTable& table) {
-    std::string rules;
-    // Priority just before `filter`: another table may still forbid more, none can allow what is dropped
-    // here.
-    rules += "    chain leaving {\n        type filter hook output priority filter - 1; policy drop;\n"
-             "        oifname \"lo\" accept\n";
-    tunnel_rules(rules, table, kOutbound);
-    rules += // DHCPv4, DHCPv6 (RFC 2131, 8415), router and neighbour discovery (RFC 4861)
-        "        udp sport 68 udp dport 67 ip daddr 255.255.255.255 accept\n"
-        "        ip6 saddr fe80::/10 ip6 daddr { ff02::1:2, ff05::1:3 } udp sport 546 udp dport 547 accept\n"
-        "        icmpv6 type nd-router-solicit ip6 daddr ff02::2 accept\n"
-        "        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
-    if (table.allow_lan) {
-        rules +=
-            "        meta l4proto { tcp, udp } th dport 53 drop\n"; // names are asked inside the tunnel only
-        lan_rules(rules, kOutbound);
-    }
-    rules += "    }\n    chain entering {\n        type filter hook input priority filter - 1; policy drop;\n"
-             "        iifname \"lo\" accept\n";
-    tunnel_rules(rules, table, kInbound);
-    rules +=
-        "        udp sport 67 udp dport 68 accept\n"
-        "        ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept\n"
-        "        icmpv6 type { nd-router-advert, nd-redirect } ip6 saddr fe80::/10 ip6 hoplimit 255 accept\n"
-        "        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
-    if (table.allow_lan) lan_rules(rules, kInbound);
-    rules +=
-        "    }\n    chain passing {\n        type filter hook forward priority filter - 1; policy drop;\n";
-    for (const auto& tunnel : table.tunnels)
-        fmt::format_to(std::back_inserter(rules),
-                       "        oifname \"{0}\" accept\n        iifname \"{0}\" accept\n", tunnel.link);
-    rules += "    }\n";
-    return rules;
-}
-
 } // namespace
 
 bool TunnelTable::empty() const {
@@ -214,6 +122,7 @@ bool TunnelTable::empty() const {
 }
 
 std::string tunnel_table_name(const std::string& link) {
+    if (link == "lock") return "wgd-loc/6b"; // wgd-lock is the host's
     std::string name = "wgd-";
     for (const char c : link) {
         if (c == '=' || c == '+')
@@ -225,10 +134,18 @@ std::string tunnel_table_name(const std::string& link) {
 }
 
 ReplaceTable render(const TunnelTable& table) {
-    return replace(tunnel_table_name(table.link), body_of(table));
+    return replace_table(tunnel_table_name(table.link), body_of(table));
 }
-ReplaceTable render(const LockTable& table) {
-    return replace(std::string(kLockTable), body_of(table));
+
+// add; delete; add anew: one netlink transaction, and no error when there was no table.
+ReplaceTable replace_table(std::string name, std::string_view rules) {
+    ReplaceTable op;
+    op.digest = digest_of(rules);
+    op.transaction = fmt::format("add table inet {0}\ndelete table inet {0}\ntable inet {0} {{\n"
+                                 "    comment \"wgd {1}\"\n{2}}}\n",
+                                 name, op.digest, rules);
+    op.name = std::move(name);
+    return op;
 }
 
 std::string render_removal(const std::string& table_name) {

@@ -4,16 +4,15 @@
 // Only typed values reach the text (addresses, numbers, a checked interface name): nothing that a profile's
 // author or a bus caller wrote is ever parsed by nft, whose grammar has `include`.
 //
-// Two kinds of table, both in family inet:
-//   wgd-NAME    of one tunnel: anti-spoofing and connection marks of a full tunnel (as wg-quick(8), compat
-//               C6), masquerading, forwarding, MSS clamp, peer isolation
-//   wgd-lock    of the host: the kill switches of all tunnels together, one policy (docs: wgd-firewall(7))
+// Table wgd-NAME, family inet, of one tunnel: anti-spoofing and connection marks of a full tunnel (as
+// wg-quick(8), compat C6), masquerading, MSS clamp, peer isolation. The host's kill switch: plan/lock.hpp.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/ip.hpp"
@@ -36,32 +35,14 @@ struct TunnelTable {
     bool operator==(const TunnelTable&) const = default;
 };
 
-// One tunnel's part in the kill switch.
-struct LockedTunnel {
-    std::string link; // may not exist yet
-    std::uint32_t fwmark = 0;
-    std::vector<Endpoint> endpoints; // resolved; scope is not part of the rule
-
-    bool operator==(const LockedTunnel&) const = default;
-};
-
-// The host's policy: nothing leaves, enters or is forwarded, but what the table in wgd-firewall(7) lists.
-struct LockTable {
-    std::vector<LockedTunnel> tunnels; // none: everything is blocked (lockdown)
-    bool allow_lan = false;            // private ranges (kLanRanges), never "whatever is on-link"
-
-    bool operator==(const LockTable&) const = default;
-};
-
-inline constexpr std::string_view kLockTable = "wgd-lock";
-
 // "wgd-" + link, with the characters that nft's identifiers lack escaped as "/hh".
 std::string tunnel_table_name(const std::string& link);
 
 // The whole transaction: whatever a table of this name held is replaced, or nothing is changed. The table's
 // comment is "wgd " + digest of its rules, by which a later look knows what it is.
 ReplaceTable render(const TunnelTable& table);
-ReplaceTable render(const LockTable& table);
+// The same for any table of ours: `rules` are its chains.
+ReplaceTable replace_table(std::string name, std::string_view rules);
 // For libnftables, as `transaction` above; succeeds if there is no such table.
 std::string render_removal(const std::string& table_name);
 

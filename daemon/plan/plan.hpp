@@ -28,6 +28,10 @@ inline constexpr std::string_view kSrcValidMark = "net/ipv4/conf/all/src_valid_m
 // replaces an address, of the link itself, gone with it. In a snapshot of an existing link.
 std::string promote_secondaries_key(const std::string& link);
 
+// With 1, ARP answers for an address come only from the link that has it (ip-sysctl.rst): without, whoever is
+// on the local network can ask for the address inside the tunnel. Needed by a kill switch.
+inline constexpr std::string_view kArpIgnore = "net/ipv4/conf/all/arp_ignore";
+
 // The commands of a profile, "%i" replaced, in file order.
 struct HookSet {
     std::vector<std::string> pre_up;
@@ -54,6 +58,7 @@ struct Policy {
     HookSet applied_hooks;                             // of the profile that the tunnel came up with
     Gateway gateway;
     std::vector<IpPrefix> exclude; // kept out of a /0
+    bool kill_switch = false;      // closed: the tunnel needs a mark in any case
     bool allow_hooks = true;
     std::uint32_t hook_time_limit = 60; // seconds
     DnsPreference dns;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ class SystemReader {
     virtual ~SystemReader() = default;
     // Consistent or failed: restarts on NLM_F_DUMP_INTR a bounded number of times.
     virtual Result<plan::Snapshot> read(const SnapshotScope& scope) = 0;
+    // Our nftables tables alone. kUnsupported where nftables cannot be used.
+    virtual Result<std::map<std::string, plan::TableState>> read_tables() = 0;
     // The device alone (for counters and handshakes).
     virtual Result<WgDevice> read_device(const std::string& link) = 0;
 };
@@ -84,6 +87,10 @@ class Journal {
     virtual Result<void> save_record(const ProfileName& name, const std::string& json) = 0;
     virtual Result<void> remove_record(const ProfileName& name) = 0;
     virtual Result<std::vector<std::pair<ProfileName, std::string>>> load_records() = 0;
+
+    // The host's kill switch, as small JSON text; "" for none. Atomically replaced.
+    virtual Result<void> save_lock(const std::string& json) = 0;
+    virtual Result<std::string> load_lock() = 0;
 };
 
 // How a look-up shall travel: as the tunnel's own datagrams do, and to nobody who is behind the tunnel.

@@ -113,11 +113,24 @@ Result<std::vector<std::pair<ProfileName, std::vector<plan::Op>>>> FileJournal::
 }
 
 Result<void> FileJournal::save_record(const ProfileName& name, const std::string& json) {
-    const std::string temporary = "tmp/" + name.str();
-    const std::string file = "record/" + name.str();
+    return replace_file("tmp/" + name.str(), "record/" + name.str(), json);
+}
+
+Result<void> FileJournal::save_lock(const std::string& json) {
+    if (json.empty()) return remove_file("lock");
+    return replace_file("lock.new", "lock", json);
+}
+
+Result<std::string> FileJournal::load_lock() {
+    if (::faccessat(root_.get(), "lock", F_OK, 0) != 0 && errno == ENOENT) return std::string();
+    return read_file("lock");
+}
+
+Result<void> FileJournal::replace_file(const std::string& temporary, const std::string& file,
+                                       const std::string& text) {
     Fd fd = open_beneath(root_.get(), temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (!fd) return fail_errno(ErrorCode::kIo, errno, "cannot open " + path_ + "/" + temporary);
-    WGD_TRY(write_all(fd.get(), json, path_ + "/" + temporary));
+    WGD_TRY(write_all(fd.get(), text, path_ + "/" + temporary));
     if (::renameat(root_.get(), temporary.c_str(), root_.get(), file.c_str()) != 0)
         return fail_errno(ErrorCode::kIo, errno, "cannot write " + path_ + "/" + file);
     return {};

@@ -3,6 +3,7 @@
 //
 //   undo/NAME     one line of JSON per step taken, appended with a single write(2) before the step
 //   record/NAME   one JSON text, replaced by rename(2) of tmp/NAME
+//   lock          the same for the kill switch of the host
 //   datapath/NAME the FIFO of sys/process_log
 //   dns/          sys/dns_ledger's
 //
@@ -35,6 +36,9 @@ class FileJournal final : public ports::Journal {
     Result<void> remove_record(const ProfileName& name) override;
     Result<std::vector<std::pair<ProfileName, std::string>>> load_records() override;
 
+    Result<void> save_lock(const std::string& json) override;
+    Result<std::string> load_lock() override;
+
     [[nodiscard]] std::string datapath_directory() const { return path_ + "/datapath"; }
     [[nodiscard]] std::string dns_directory() const { return path_ + "/dns"; }
 
@@ -45,6 +49,7 @@ class FileJournal final : public ports::Journal {
     Result<std::vector<ProfileName>> names_in(const std::string& directory) const;
     Result<std::string> read_file(const std::string& file) const;
     Result<void> remove_file(const std::string& file);
+    Result<void> replace_file(const std::string& temporary, const std::string& file, const std::string& text);
 
     std::string path_;
     Fd root_;

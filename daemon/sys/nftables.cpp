@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/nftables.hpp"
 
+#include <cerrno>
 #include <functional>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <sstream>
+#include <sys/socket.h>
 
+#include "common/base/fd.hpp"
 #include "common/model/marks.hpp"
 
 namespace wgd::sys {
@@ -19,6 +23,13 @@ std::string first_complaint(std::string text) {
     return at == std::string::npos ? text : text.substr(at + marker.size());
 }
 
+// libnftables ends the process if it cannot open its socket (1.0.6, mnl.c): found out before it tries.
+Result<void> can_open_socket() {
+    const Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    if (fd) return {};
+    return fail_errno(ErrorCode::kUnsupported, errno, "nftables cannot be used here");
+}
+
 } // namespace
 
 void Nftables::Closer::operator()(nft_ctx* context) const {
@@ -30,6 +41,7 @@ Nftables::~Nftables() = default;
 
 Result<std::string> Nftables::command(const std::string& text) {
     if (!context_) {
+        WGD_TRY(can_open_socket());
         context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
         if (!context_ || nft_ctx_buffer_output(context_.get()) != 0 ||
             nft_ctx_buffer_error(context_.get()) != 0) {
@@ -54,6 +66,7 @@ Result<void> Nftables::run(const std::string& transaction) {
 
 Result<std::map<std::string, plan::TableState>> Nftables::tables() {
     auto listing = command("list tables inet");
+    if (!listing && listing.error().code == ErrorCode::kUnsupported) return fail(std::move(listing).error());
     if (!listing)
         return fail(ErrorCode::kUnsupported, "nftables cannot be used here: " + listing.error().message);
     std::map<std::string, plan::TableState> found;

@@ -21,6 +21,7 @@ class LinuxReader final : public ports::SystemReader {
         , dns_(dns) {}
 
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
+    Result<std::map<std::string, plan::TableState>> read_tables() override { return nftables_.tables(); }
     Result<WgDevice> read_device(const std::string& link) override;
 
   private:

@@ -28,6 +28,7 @@ protected:
         object_.registerProperty("LastError").onInterface(INTERFACE_NAME).withGetter([this](){ return this->LastError(); }).withUpdateBehavior(sdbus::Flags::EMITS_INVALIDATION_SIGNAL);
         object_.registerProperty("Backend").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Backend(); });
         object_.registerProperty("BackendReason").onInterface(INTERFACE_NAME).withGetter([this](){ return this->BackendReason(); });
+        object_.registerProperty("KillSwitch").onInterface(INTERFACE_NAME).withGetter([this](){ return this->KillSwitch(); });
         object_.registerProperty("Interface").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Interface(); });
         object_.registerProperty("Ifindex").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Ifindex(); });
         object_.registerProperty("PublicKey").onInterface(INTERFACE_NAME).withGetter([this](){ return this->PublicKey(); });
@@ -55,6 +56,7 @@ private:
     virtual std::string LastError() = 0;
     virtual std::string Backend() = 0;
     virtual std::string BackendReason() = 0;
+    virtual std::string KillSwitch() = 0;
     virtual std::string Interface() = 0;
     virtual uint32_t Ifindex() = 0;
     virtual std::string PublicKey() = 0;

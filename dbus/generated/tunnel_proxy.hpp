@@ -60,6 +60,11 @@ public:
         return proxy_.getProperty("BackendReason").onInterface(INTERFACE_NAME);
     }
 
+    std::string KillSwitch()
+    {
+        return proxy_.getProperty("KillSwitch").onInterface(INTERFACE_NAME);
+    }
+
     std::string Interface()
     {
         return proxy_.getProperty("Interface").onInterface(INTERFACE_NAME);

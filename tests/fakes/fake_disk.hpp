@@ -82,12 +82,21 @@ class FakeDisk final : public ports::ProfileStore, public ports::Journal {
         return records;
     }
 
-    [[nodiscard]] bool clean() const { return undo_.empty() && records_.empty(); }
+    Result<void> save_lock(const std::string& json) override {
+        return faults_.around("save lock", [&]() -> Result<void> {
+            lock_ = json;
+            return {};
+        });
+    }
+    Result<std::string> load_lock() override { return lock_; }
+
+    [[nodiscard]] bool clean() const { return undo_.empty() && records_.empty() && lock_.empty(); }
     [[nodiscard]] const std::map<std::string, std::vector<std::string>>& undo() const { return undo_; }
     [[nodiscard]] std::map<std::string, std::string>& records() { return records_; }
 
   private:
     Faults& faults_;
+    std::string lock_;
     std::map<std::string, std::string> profiles_;
     std::map<std::string, std::vector<std::string>> undo_;
     std::map<std::string, std::string> records_;

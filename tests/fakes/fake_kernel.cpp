@@ -56,6 +56,7 @@ FakeKernel::FakeKernel(Faults& faults, Turns& turns)
     }
     rules_.push_back(plain_rule(Family::kIpv4, 32767, 253));
     sysctls_[std::string(kSrcValidMark)] = "0";
+    sysctls_[std::string(kArpIgnore)] = "0";
     sysctls_[std::string(kForwardIpv4)] = "0";
     sysctls_[std::string(kForwardIpv6)] = "0";
     sysctls_[std::string(kAcceptRedirects)] = "1";
@@ -477,9 +478,16 @@ Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
     snapshot.ipv6_available = ipv6_;
     snapshot.dns = dns.view(scope.link);
     snapshot.nftables_problem = nftables_problem_;
-    for (const auto& [name, table] : tables_)
-        snapshot.tables.emplace(name, TableState{table.digest, std::hash<std::string>{}(table.transaction)});
+    if (auto tables = read_tables()) snapshot.tables = std::move(*tables);
     return snapshot;
+}
+
+Result<std::map<std::string, TableState>> FakeKernel::read_tables() {
+    if (!nftables_problem_.empty()) return fail(ErrorCode::kUnsupported, nftables_problem_);
+    std::map<std::string, TableState> tables;
+    for (const auto& [name, table] : tables_)
+        tables.emplace(name, TableState{table.digest, std::hash<std::string>{}(table.transaction)});
+    return tables;
 }
 
 Result<WgDevice> FakeKernel::read_device(const std::string& name) {

@@ -37,6 +37,7 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
 
     // Ports.
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
+    Result<std::map<std::string, plan::TableState>> read_tables() override;
     Result<WgDevice> read_device(const std::string& link) override;
     void perform(const plan::Op& op, ports::Done done) override;
     void set_observer(ports::WorldObserver* observer) override { observer_ = observer; }
@@ -55,6 +56,8 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void set_read_only(const std::string& sysctl) { read_only_sysctls_.insert(sysctl); }
     void add_barrier(plan::ForwardBarrier barrier) { barriers_.push_back(std::move(barrier)); }
     void add_advertised_default(const std::string& link); // a router's, by RA
+    [[nodiscard]] bool has_table(const std::string& name) const { return tables_.count(name) != 0; }
+    [[nodiscard]] std::string table(const std::string& name) const { return tables_.at(name).transaction; }
     void remove_table(const std::string& name) { tables_.erase(name); }
     void add_table_name(const std::string& name, std::uint32_t id) { table_names_[name] = id; }
     void delete_link(const std::string& name);                           // and tells the observer

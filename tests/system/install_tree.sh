@@ -23,6 +23,7 @@ expected=(
     "755 /usr/sbin/wgd"
     "755 /usr/bin/wgd-datapath"
     "755 /usr/bin/wgctl"
+    "644 /usr/lib/systemd/system/wgd-lockdown.service"
     "644 /usr/lib/systemd/system/wgd.service"
     "644 /usr/lib/systemd/system/wgctl@.service"
     "644 /usr/lib/sysusers.d/wgd.conf"
@@ -38,6 +39,7 @@ expected=(
     "644 /usr/share/fish/vendor_completions.d/wgctl.fish"
     "644 /usr/share/man/man5/wgd.toml.5"
     "644 /usr/share/man/man5/wgd-dbus.5"
+    "644 /usr/share/man/man7/wgd-firewall.7"
     "644 /usr/share/man/man8/wgd.8"
 )
 for row in "${expected[@]}"; do

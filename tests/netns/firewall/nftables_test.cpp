@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "daemon/plan/firewall.hpp"
+#include "daemon/plan/lock.hpp"
 #include "daemon/sys/nftables.hpp"
 
 using namespace wgd;
@@ -29,7 +30,12 @@ LockTable lock(bool allow_lan) {
     table.allow_lan = allow_lan;
     table.tunnels = {
         {"home", 0xca6c, {*Endpoint::parse("192.0.2.1:51820"), *Endpoint::parse("[2001:db8::1]:1")}},
-        {"not.up.yet", 0xca6d, {}}};
+        {"not.up.yet",
+         0xca6d,
+         {},
+         true,
+         {*IpPrefix::parse("203.0.113.0/24"), *IpPrefix::parse("203.0.113.128/25"),
+          *IpPrefix::parse("2001:db8:9::/48")}}};
     return table;
 }
 
@@ -37,7 +43,7 @@ LockTable lock(bool allow_lan) {
 
 TEST_CASE("every table loads, is found again by its digest, is replaced whole and removed without trace") {
     sys::Nftables nft;
-    const std::string name = GENERATE("home", "a=b+c.d_e-f", "0", "123456789012345");
+    const std::string name = GENERATE("home", "lock", "a=b+c.d_e-f", "0", "123456789012345");
     const auto table = everything(name);
     REQUIRE(nft.run(plan::render(table).transaction));
     const auto first = *nft.tables();

@@ -98,6 +98,20 @@ TEST_CASE("settings: a gateway's") {
               "wgd.toml:2: masquerade is true, false, or the name of an interface in quotes");
 }
 
+TEST_CASE("settings: the kill switch") {
+    const auto settings =
+        Settings::parse("[daemon]\nlockdown = \"lan\"\n[defaults]\nkill_switch = true\n"
+                        "[tunnel.home]\nkill_switch = \"lan\"\n[tunnel.off]\nkill_switch = false\n",
+                        "wgd.toml");
+    REQUIRE(settings);
+    CHECK(settings->lockdown == plan::LockMode::kLan);
+    CHECK(settings->defaults.kill_switch == plan::LockMode::kOn);
+    CHECK(settings->of(*ProfileName::parse("home")).kill_switch == plan::LockMode::kLan);
+    CHECK(settings->of(*ProfileName::parse("off")).kill_switch == plan::LockMode::kOff);
+    CHECK(complaint("[defaults]\nkill_switch = \"on\"\n") ==
+          "wgd.toml:2: kill_switch is true, false or \"lan\"");
+}
+
 TEST_CASE("settings: an empty file is the defaults") {
     const auto settings = Settings::parse("", "wgd.toml");
     REQUIRE(settings);

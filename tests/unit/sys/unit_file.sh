@@ -9,6 +9,9 @@ trap 'rm -rf "$work"' EXIT
 sed 's|@WGD_SBINDIR@/wgd|/bin/true|' "$WGD_SOURCE/conf/wgd.service.in" >"$work/wgd.service"
 output=$(systemd-analyze verify --man=no "$work/wgd.service" 2>&1) || { echo "$output"; exit 1; }
 [ -z "$output" ] || { echo "systemd-analyze verify warns:"; echo "$output"; exit 1; }
+sed 's|@WGD_SBINDIR@/wgd|/bin/true|' "$WGD_SOURCE/conf/wgd-lockdown.service.in" >"$work/wgd-lockdown.service"
+output=$(systemd-analyze verify --man=no "$work/wgd-lockdown.service" 2>&1) || { echo "$output"; exit 1; }
+[ -z "$output" ] || { echo "systemd-analyze verify warns:"; echo "$output"; exit 1; }
 systemd-analyze security --offline=true --threshold=35 "$work/wgd.service" | tail -n 1
 systemd-tmpfiles --create --dry-run --root="$work" "$WGD_SOURCE/conf/wgd.tmpfiles" 2>/dev/null ||
     systemd-tmpfiles --create --root="$work" "$WGD_SOURCE/conf/wgd.tmpfiles"

@@ -1,0 +1,321 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Attacks on a tunnel's secrecy, each once without the kill switch, where it has to work, and once with it, where it
+# has to fail; and a program that sends all the time while the tunnel comes up, goes down, crashes and is restarted.
+# Packets are counted on the cable between home and its provider, who is the attacker: it is home's router, and the
+# local network.
+here=$(dirname "${BASH_SOURCE[0]}")
+WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
+. "$WGD_SOURCE/tests/system/scene.sh"
+. "$WGD_SOURCE/tests/system/world.sh"
+. "$WGD_SOURCE/tests/system/wire.sh"
+
+need_tools wg wireguard-go tcpdump nft ping python3 arping
+need_programs wgd wgctl wgd-datapath
+enter_scene "$@"
+
+make_world
+provider_peer
+# For LocalNet: the attacker answers for whatever home believes to be on its own network.
+on provider bash -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp'
+start_bus home
+profile() { # NAME ALLOWED-IPS [LINE]
+    full_tunnel_profile "$PEER_V4:$PEER_PORT" |
+        sed "s|^AllowedIPs.*|AllowedIPs = $2|; /^DNS/d; s|^\[Interface\]|&\n${3:-}|" | write_profile home "$1"
+}
+profile open "0.0.0.0/0, ::/0"
+profile locked "0.0.0.0/0, ::/0"
+profile open4 "0.0.0.0/0"
+profile locked4 "0.0.0.0/0"
+profile opensplit "10.5.0.0/24"
+profile lockedsplit "10.5.0.0/24"
+profile failing "0.0.0.0/0, ::/0" "PreUp = exit 1"
+profile lan "0.0.0.0/0, ::/0"
+settings() { # LOCKDOWN
+    cat >"$SCENE/home/wgd.toml" <<EOT
+[daemon]
+lockdown = $1
+[tunnel.locked]
+kill_switch = true
+[tunnel.locked4]
+kill_switch = true
+[tunnel.lockedsplit]
+kill_switch = true
+[tunnel.failing]
+kill_switch = true
+[tunnel.lan]
+kill_switch = "lan"
+EOT
+}
+settings false
+
+# ---- counting
+
+listen() { wire_listen provider eth0 "$HOME_V4" "$PEER_V4" "$PEER_PORT"; }
+
+# Until everything that was sent before is in the capture: a packet of the attacker's, sent now, is in it.
+settle() {
+    SETTLED=$((${SETTLED:-20000} + 1))
+    on provider python3 -c "
+import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$HOME_V4', $SETTLED))"
+    wait_for 10 "the capture" bash -c '[ "$(tcpdump -n -r "$1" "udp dst port $2" 2>/dev/null | wc -l)" -gt 0 ]' - \
+        "$WIRE_DIR/other.pcap" "$SETTLED"
+}
+
+# Packets of home's in clear, of those that the attack sends.
+in_clear() { # FILTER
+    settle
+    wire_count other "ether src $HOME_MAC and ($1)"
+}
+HOME_MAC=$(on home cat /sys/class/net/eth0/address)
+
+# Five datagrams; that the system refuses them is fine.
+send() { # ADDRESS PORT
+    on home python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(5):
+    try:
+        s.sendto(b"secret", (sys.argv[1], int(sys.argv[2])))
+    except OSError:
+        pass' "$1" "$2"
+}
+
+# ---- the attacks: each prints how much the attacker got
+
+ipv6_leak() {
+    send "$INTERNET_V6" 4001
+    in_clear "udp dst port 4001"
+}
+tunnel_vision() { # CVE-2024-3661: routes of a DHCP server (option 121), more specific than any default
+    on home bash -c 'ip route add 0.0.0.0/1 via 192.0.2.1; ip route add 128.0.0.0/1 via 192.0.2.1'
+    send "$INTERNET_V4" 4002
+    in_clear "udp dst port 4002"
+    on home bash -c 'ip route del 0.0.0.0/1 via 192.0.2.1; ip route del 128.0.0.0/1 via 192.0.2.1'
+}
+local_net() { # CVE-2023-36672: the network says that the target's addresses are its own
+    on home ip address add 198.51.100.200/24 dev eth0
+    send "$INTERNET_V4" 4003
+    in_clear "udp dst port 4003"
+    on home ip address del 198.51.100.200/24 dev eth0
+}
+server_ip() { # CVE-2023-36673: what is for the endpoint's address goes outside; a liar says who else has it
+    on home ip route add "$PEER_V4/32" via 192.0.2.1
+    send "$PEER_V4" 4004
+    in_clear "udp dst port 4004"
+    on home ip route del "$PEER_V4/32" via 192.0.2.1
+}
+arp_probe() { # who has the address inside the tunnel?
+    on provider arping -c 2 -w 2 -I eth0 "$TUNNEL_V4" 2>/dev/null | grep -c 'reply from'
+}
+start home listener socat TCP4-LISTEN:8022,reuseaddr,fork EXEC:true
+inside_probe() { # CVE-2019-14899: a packet for the address inside the tunnel, from outside
+    on provider ip route add "$TUNNEL_V4/32" via "$HOME_V4" dev eth0
+    on provider python3 -c '
+import socket, sys
+s = socket.socket()
+s.bind(("192.0.2.1", 0))
+s.settimeout(1.5)
+try:
+    s.connect((sys.argv[1], 8022))
+    print(1)
+except ConnectionRefusedError:
+    print(1)
+except OSError:
+    print(0)' "$TUNNEL_V4"
+    on provider ip route del "$TUNNEL_V4/32" via "$HOME_V4" dev eth0
+}
+dns_leak() { # a program that asks the local network's own resolver
+    send 192.0.2.1 53
+    in_clear "udp dst port 53"
+}
+
+works() { # ATTACK DESCRIPTION
+    local got
+    got=$($1)
+    check "without: $2: the attacker gets $got" test "$got" -gt 0
+}
+fails() { # ATTACK DESCRIPTION
+    local got
+    got=$($1)
+    check "with: $2: the attacker gets $got" test "$got" = 0
+}
+
+start_wgd home
+snapshot home "$SCENE/before"
+heading "A full tunnel without the kill switch"
+listen
+check "wgctl up open" wgctl home up open
+check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+works tunnel_vision "TunnelVision"
+works local_net "TunnelCrack LocalNet"
+works server_ip "TunnelCrack ServerIP"
+works arp_probe "ARP for the address inside"
+works dns_leak "DNS of the local network"
+fails inside_probe "CVE-2019-14899 (the tunnel's own table is enough)"
+check "wgctl down open" wgctl home down open
+check "wgctl up open4 (IPv4 only)" wgctl home up open4
+works ipv6_leak "IPv6 leak"
+check "  ... of which status warns" bash -c '"$0" "$@" | grep -q "IPv4 only"' nsenter --target "${MACHINE_PID[home]}" --net --mount --root "$BIN/wgctl" status open4
+check "wgctl down open4" wgctl home down open4
+check "wgctl up opensplit (a part of the traffic)" wgctl home up opensplit
+works inside_probe "CVE-2019-14899"
+check "wgctl down opensplit" wgctl home down opensplit
+wire_stop
+
+heading "The same with it"
+listen
+check "wgctl up locked" wgctl home up locked
+check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "the tunnel works, IPv6" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V6"
+check_shown "wgctl status locked" wgctl home status locked
+check_says "status tells" 'kill switch: +closed'
+for attack in "tunnel_vision TunnelVision" "local_net TunnelCrack LocalNet" "server_ip TunnelCrack ServerIP" \
+    "arp_probe ARP for the address inside" "dns_leak DNS of the local network" "inside_probe CVE-2019-14899"; do
+    fails "${attack%% *}" "${attack#* }"
+done
+on home nft delete table inet wgd-lock
+check "somebody removes the table: it is put back" wait_for 10 "the table" on home nft list table inet wgd-lock
+check "wgctl down locked" wgctl home down locked
+check "wgctl up locked4 (IPv4 only)" wgctl home up locked4
+fails ipv6_leak "IPv6 leak"
+check "wgctl down locked4" wgctl home down locked4
+check "wgctl up lockedsplit" wgctl home up lockedsplit
+fails inside_probe "CVE-2019-14899"
+check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 10.5.0.1
+check "wgctl down lockedsplit" wgctl home down lockedsplit
+snapshot home "$SCENE/after"
+check_same "home is what it was" "$SCENE/before" "$SCENE/after"
+wire_stop
+
+heading "\"lan\": private addresses of the local network, and only those"
+listen
+on provider ip address add 192.168.7.1/24 dev eth0
+on home ip address add 192.168.7.2/24 dev eth0
+check "wgctl up lan" wgctl home up lan
+check "a private neighbour answers" on home ping -n -c 2 -i 0.2 -W 5 192.168.7.1
+check "a public one does not" bash -c '! nsenter --target "$0" --net ping -n -c 2 -i 0.2 -W 1 192.0.2.1' "${MACHINE_PID[home]}"
+send 192.168.7.1 53
+check "DNS does not go to it" test "$(in_clear "udp dst port 53")" = 0
+fails tunnel_vision "TunnelVision"
+fails local_net "TunnelCrack LocalNet"
+check "wgctl down lan" wgctl home down lan
+on home ip address del 192.168.7.2/24 dev eth0
+wire_stop
+
+# ---- a program that sends a thousand times a second, to the internet, both families, and to a local resolver
+
+cat >"$SCENE/sender.py" <<'EOT'
+import socket, sys, time
+four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+targets = [(four, (sys.argv[1], 4100)), (six, (sys.argv[2], 4100)), (four, ("192.0.2.1", 53))]
+tried = 0
+begin = time.monotonic()
+while True:
+    s, target = targets[tried % 3]
+    try:
+        s.sendto(b"secret", target)
+    except OSError:
+        pass
+    tried += 1
+    if tried % 100 == 0:
+        open(sys.argv[3], "w").write("%d\n" % tried)
+    ahead = begin + tried / 1000 - time.monotonic()
+    if ahead > 0:
+        time.sleep(ahead)
+EOT
+start_sender() {
+    echo 0 >"$SCENE/tried"
+    start home sender python3 "$SCENE/sender.py" "$INTERNET_V4" "$INTERNET_V6" "$SCENE/tried"
+    SENDER=$STARTED
+    sent_more
+}
+# Until it has sent some hundred more: what follows does not happen between two packets of it.
+sent_more() {
+    local before
+    before=$(cat "$SCENE/tried")
+    wait_for 20 "the sender" bash -c '[ "$(cat "$1")" -gt "$2" ]' - "$SCENE/tried" "$((before + 200))"
+}
+SECRETS='udp dst port 4100 or udp dst port 53'
+crash() { # PID
+    stop "$1" KILL
+    sent_more
+}
+heading "kill_switch = true: crash, kill -9, a lost link, a failed up, a restart, at 1 kHz"
+listen
+check "wgctl up locked" wgctl home up locked
+start_sender
+crash "$WGD_PID"
+start_wgd home
+sent_more
+kill -KILL "$(pgrep --oldest --exact wgd-datapath)" # this scene's: it has a pid namespace of its own
+wait_for 10 "state failed" bash -c '"$0" "$@" | grep -q failed' nsenter --target "${MACHINE_PID[home]}" --net --mount --root "$BIN/wgctl" status locked
+sent_more
+check_shown "status tells that it stays closed" wgctl home status locked
+check_says "  ..." 'kill switch: +closed'
+crash "$WGD_PID"
+start_wgd home
+check "after the restart it is known, closed, failed" bash -c '"$0" "$@" | grep -q "kill switch: *closed"' nsenter --target "${MACHINE_PID[home]}" --net --mount --root "$BIN/wgctl" status locked
+check "wgctl up locked" wgctl home up locked
+sent_more
+check_refused "an up that fails" 1 'exit status 1|PreUp' wgctl home up failing
+sent_more
+stop "$WGD_PID" TERM
+sent_more
+start_wgd home
+on home nft delete table inet wgd-locked 2>/dev/null
+sent_more
+check "packets sent: $(cat "$SCENE/tried"); in clear on the wire: none" test "$(in_clear "$SECRETS")" = 0
+check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "wgctl down locked" wgctl home down locked
+check "the other one still holds it" test "$(in_clear "$SECRETS")" = 0
+check "wgctl down failing" wgctl home down failing
+sent_more
+check "(then they are seen: the wire was listened to)" test "$(in_clear "$SECRETS")" -gt 0
+stop "$SENDER" KILL
+wire_stop
+snapshot home "$SCENE/after"
+check_same "home is what it was" "$SCENE/before" "$SCENE/after"
+
+heading "lockdown = true: up, down, crash and restart, at 1 kHz"
+settings true
+stop "$WGD_PID" TERM
+check "wgd --lockdown closes before wgd is there (as at boot)" on home "$BIN/wgd" --config "$SCENE/home/wgd.toml" --lockdown
+listen
+start_sender
+start_wgd home
+sent_more
+check "wgctl up open" wgctl home up open
+check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+sent_more
+check "wgctl down open" wgctl home down open
+sent_more
+wgctl home up locked >/dev/null 2>&1 &
+UP=$!
+stop "$WGD_PID" KILL
+wait "$UP"
+sent_more
+start_wgd home
+sent_more
+wgctl home down locked >/dev/null 2>&1
+check "wgctl up open" wgctl home up open
+stop "$WGD_PID" KILL
+start_wgd home
+check "wgctl down open" wgctl home down open
+sent_more
+check "packets sent: $(cat "$SCENE/tried"); in clear on the wire: none" test "$(in_clear "$SECRETS")" = 0
+settings false
+kill -HUP "$WGD_PID"
+wait_for 10 "the table to go" bash -c '! nsenter --target "$0" --net nft list table inet wgd-lock' "${MACHINE_PID[home]}"
+sent_more
+check "(turned off, they are seen)" test "$(in_clear "$SECRETS")" -gt 0
+stop "$SENDER" KILL
+wire_stop
+snapshot home "$SCENE/after"
+check_same "home is what it was" "$SCENE/before" "$SCENE/after"
+echo 'lockdown = = nonsense' >"$SCENE/home/broken.toml"
+check_refused "settings that cannot be read: closed in doubt" 1 'cannot be known' on home "$BIN/wgd" --config "$SCENE/home/broken.toml" --lockdown
+check "  ..." on home nft list table inet wgd-lock
+finish
