@@ -15,7 +15,7 @@
 #include "daemon/sys/nftables.hpp"
 
 using namespace wgd;
-using Clock = std::chrono::steady_clock;
+using Stopwatch = std::chrono::steady_clock;
 
 namespace {
 
@@ -46,12 +46,12 @@ void measure(const char* name, std::size_t elements, unsigned rounds, Replace re
     std::vector<double> times;
     for (unsigned n = 0; n < rounds; ++n) {
         const std::string text = transaction(elements, n);
-        const auto begin = Clock::now();
+        const auto begin = Stopwatch::now();
         if (!replace(text)) {
             std::printf("| %zu | %s | failed |\n", elements, name);
             return;
         }
-        times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+        times.push_back(std::chrono::duration<double, std::milli>(Stopwatch::now() - begin).count());
     }
     std::sort(times.begin(), times.end());
     std::printf("| %zu | %s | %.2f | %.2f | %.2f |\n", elements, name, times.front(), times[times.size() / 2],
