@@ -28,8 +28,9 @@
 namespace wgd {
 namespace {
 
-// A userspace datapath that hangs must not hold the loop; a healthy one answers in microseconds.
-constexpr std::chrono::milliseconds kUapiTimeout{1000};
+// A userspace datapath that hangs must not hold the loop. A healthy one answers in microseconds, and says
+// something within this time even when it has ten thousand peers on a busy machine.
+constexpr std::chrono::milliseconds kUapiTimeout{2000};
 
 log::Level wanted_level(const StartupOptions& options, const control::Settings& settings) {
     return options.log_level.value_or(settings.log_level);

@@ -119,13 +119,21 @@ Result<SecretText> UapiClient::exchange(std::string_view name, SecretText reques
     WGD_TRY(path);
     auto exchange = UapiExchange::start(*path, std::move(request));
     WGD_TRY(exchange);
-    const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+    // A device of ten thousand peers is megabytes, which take their time on a busy machine: it is silence
+    // that runs out of it. Whoever answers byte by byte holds us up kPatience times as long at most.
+    const auto now = [] { return std::chrono::steady_clock::now(); };
+    const auto last = now() + kPatience * options_.timeout;
+    auto deadline = now() + options_.timeout;
+    std::size_t moved = 0;
     while (true) {
         auto reply = exchange->advance();
         WGD_TRY(reply);
         if (*reply) return std::move(**reply);
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        if (exchange->moved() != moved) {
+            moved = exchange->moved();
+            deadline = std::min(now() + options_.timeout, last);
+        }
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now()).count();
         pollfd waiting{exchange->fd(), exchange->events(), 0};
         const int ready = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
         if (ready == 0)

@@ -22,8 +22,9 @@ class UapiExchange {
     // kNotFound: no such socket, or nobody listens on it.
     static Result<UapiExchange> start(const std::string& socket_path, SecretText request);
     [[nodiscard]] int fd() const { return fd_.get(); }
-    [[nodiscard]] short events() const;          // POLLIN or POLLOUT
-    Result<std::optional<SecretText>> advance(); // nullopt: not yet
+    [[nodiscard]] short events() const;                                       // POLLIN or POLLOUT
+    Result<std::optional<SecretText>> advance();                              // nullopt: not yet
+    [[nodiscard]] std::size_t moved() const { return sent_ + reply_.size(); } // bytes so far
 
   private:
     UapiExchange(Fd fd, SecretText request)
@@ -38,9 +39,10 @@ class UapiExchange {
 
 class UapiClient final : public WgClient {
   public:
+    static constexpr int kPatience = 10;
     struct Options {
         std::string directory = std::string(kUapiDirectory);
-        std::chrono::milliseconds timeout{5000}; // per exchange
+        std::chrono::milliseconds timeout{5000}; // of silence; an exchange takes kPatience times that at most
     };
     UapiClient() = default;
     explicit UapiClient(Options options)

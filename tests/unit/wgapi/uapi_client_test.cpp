@@ -155,6 +155,27 @@ TEST_CASE("a server that closes early, or never answers") {
     CHECK(client_of(dir, std::chrono::milliseconds(30)).get("silent").error().code == ErrorCode::kTimeout);
 }
 
+TEST_CASE("a long answer may take its time, but not for ever") {
+    Directory dir;
+    const auto limit = std::chrono::milliseconds(100);
+    const auto pause = [&] { std::this_thread::sleep_for(limit / 2); };
+    {
+        Server server(dir.path() + "/slow.sock", [&](int fd) {
+            for (const char* line : {"listen_", "port=1\n", "fwmark=2\n", "errno=0\n", "\n"}) {
+                pause();
+                say(fd, line);
+            }
+        });
+        CHECK(client_of(dir, limit).get("slow")->listen_port == 1);
+    }
+    Server server(dir.path() + "/endless.sock", [&](int fd) {
+        // Until the client hangs up.
+        while (::send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+            pause();
+    });
+    CHECK(client_of(dir, limit).get("endless").error().code == ErrorCode::kTimeout);
+}
+
 TEST_CASE("names that would leave the directory or not fit") {
     Directory dir;
     for (const auto* name : {"", ".", "..", "../x", "a/b", "sixteen-letters-"})
