@@ -14,6 +14,8 @@
 namespace wgd::sys {
 namespace {
 
+constexpr Duration kRejoinTime = std::chrono::seconds(5);
+
 struct BusDeleter {
     void operator()(sd_bus* bus) const {
         sd_bus_detach_event(bus);
@@ -88,13 +90,39 @@ class LinuxTimeWatch final : public TimeWatch {
             r < 0)
             return no_logind(r);
         slot_.reset(slot);
+        if (const int r = sd_bus_match_signal_async(bus, &slot, nullptr, "/org/freedesktop/DBus/Local",
+                                                    "org.freedesktop.DBus.Local", "Disconnected", on_lost,
+                                                    nullptr, this);
+            r < 0)
+            return no_logind(r);
+        lost_slot_.reset(slot);
         if (const int r = sd_bus_attach_event(bus, loop_.native(), 0); r < 0) return no_logind(r);
     }
 
     void no_logind(int error) {
         log::debug("no news of suspends from logind: {}", std::generic_category().message(-error));
+        leave_bus();
+    }
+
+    void leave_bus() {
         slot_.reset();
+        lost_slot_.reset();
         bus_.reset();
+    }
+
+    // The bus was restarted. Without it, nobody could tell us anything either: there is no hurry.
+    void rejoin_later() {
+        auto rejoin = loop_.add_timer(kRejoinTime, [this] {
+            leave_bus();
+            join_bus();
+            if (!bus_) rejoin_later();
+        });
+        if (rejoin) rejoin_ = std::move(*rejoin);
+    }
+
+    static int on_lost(sd_bus_message*, void* data, sd_bus_error*) noexcept {
+        static_cast<LinuxTimeWatch*>(data)->rejoin_later();
+        return 0;
     }
 
     // C callback: nothing may be thrown through sd-bus.
@@ -120,8 +148,10 @@ class LinuxTimeWatch final : public TimeWatch {
     Fd timer_;
     loop::SourcePtr timer_source_;
     loop::SourcePtr quiet_;
+    loop::SourcePtr rejoin_;
     std::unique_ptr<sd_bus, BusDeleter> bus_;
-    std::unique_ptr<sd_bus_slot, SlotDeleter> slot_; // before the bus goes
+    std::unique_ptr<sd_bus_slot, SlotDeleter> slot_; // these go before the bus
+    std::unique_ptr<sd_bus_slot, SlotDeleter> lost_slot_;
 };
 
 } // namespace
