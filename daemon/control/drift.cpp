@@ -38,8 +38,7 @@ std::string what_happened(const plan::Op& repair) {
     if (const auto* address = std::get_if<plan::AddAddress>(&repair))
         return "address " + address->address.to_string() + " was removed by somebody";
     if (const auto* mtu = std::get_if<plan::SetMtu>(&repair))
-        return "the MTU is to be " + std::to_string(mtu->mtu) +
-               ": the path to the peers is another, or somebody changed the link";
+        return "the MTU was changed by somebody from " + std::to_string(mtu->mtu);
     if (std::holds_alternative<plan::SetLinkUp>(repair)) return "the link was set down by somebody";
     if (const auto* sysctl = std::get_if<plan::SetSysctl>(&repair))
         return "sysctl " + sysctl->key + " was changed by somebody from " + sysctl->value;

@@ -29,7 +29,7 @@ EOT
 }
 mtu_is() { [ "$(on home cat "/sys/class/net/$1/mtu")" = "$2" ]; }
 follows() { # DESCRIPTION MTU
-    check "$1: $2" wait_for 5 "the MTU" mtu_is derived "$2"
+    check "$1: $2" wait_for 20 "the MTU" mtu_is derived "$2"
 }
 
 profile "" | write_profile home derived
