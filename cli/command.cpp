@@ -51,6 +51,20 @@ std::vector<Command> make_commands() {
          1,
          false,
          run_reload},
+        {"save",
+         "NAME",
+         "write what a tunnel is now into its profile",
+         "Writes what was changed at a running tunnel (with `wgctl set`, ip(8)) into its profile, as "
+         "`wg-quick "
+         "save`\n"
+         "does, but only the lines that say otherwise: comments, host names, search domains and order stay. "
+         "Prints what\n"
+         "was changed. Refuses when the profile has changed since it was applied.",
+         {kJson, {"--force", "also when the profile has changed since it was applied"}},
+         {Operand::kTunnel},
+         1,
+         false,
+         run_save},
         {"status",
          "[NAME]",
          "show tunnels and their peers",

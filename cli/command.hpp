@@ -60,6 +60,7 @@ int run_status(const Invocation&);
 int run_list(const Invocation&);
 int run_plan(const Invocation&);
 int run_reload(const Invocation&);
+int run_save(const Invocation&);
 int run_check(const Invocation&);
 int run_genkey(const Invocation&);
 int run_genpsk(const Invocation&);

@@ -171,6 +171,14 @@ class BusDaemonClient : public DaemonClient {
         return reply;
     }
 
+    Outcome<std::vector<std::string>> save(const std::string& name, bool force) override {
+        return from_daemon([&] {
+            Properties options;
+            if (force) options.emplace("force", true);
+            return manager_.Save(name, options);
+        });
+    }
+
     Outcome<PlanReply> plan(const std::string& name, const std::string& verb) override {
         return from_daemon([&] {
             auto [steps, warnings] = manager_.Plan(name, verb);

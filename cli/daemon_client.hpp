@@ -32,6 +32,8 @@ class DaemonClient {
     virtual Outcome<void> down(const std::string& name, const Progress& progress) = 0;
     // What was done.
     virtual Outcome<PlanReply> reload(const std::string& name, const Progress& progress) = 0;
+    // What was changed in the profile.
+    virtual Outcome<std::vector<std::string>> save(const std::string& name, bool force) = 0;
     virtual Outcome<PlanReply> plan(const std::string& name, const std::string& verb) = 0;
     virtual Outcome<std::vector<Diagnostic>> check(const std::string& name) = 0;
     virtual Outcome<std::vector<ProfileRow>> list_profiles() = 0;

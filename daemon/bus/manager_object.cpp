@@ -75,6 +75,25 @@ void ManagerObject::Reload(sdbus::Result<std::vector<std::string>, std::vector<s
                 });
 }
 
+void ManagerObject::Save(sdbus::Result<std::vector<std::string>>&& result, std::string name,
+                         Options options) {
+    gate_.admit(dbus::kManagerInterface, "Save", getObject(), std::move(result),
+                [&manager = manager_, name, options](TicketPtr<std::vector<std::string>> ticket) {
+                    const auto profile = ProfileName::parse(name);
+                    if (!profile) return ticket->fail(profile.error());
+                    bool force = false;
+                    for (const auto& [option, value] : options) {
+                        if (option != "force" || !value.containsValueOfType<bool>())
+                            return ticket->fail(Error{ErrorCode::kInvalidArgument,
+                                                      "option '" + option + "' is none of: force b", 0});
+                        force = value.get<bool>();
+                    }
+                    const auto changes = manager.save(*profile, force);
+                    if (!changes) return ticket->fail(changes.error());
+                    ticket->answer(bus_text(*changes));
+                });
+}
+
 void ManagerObject::Plan(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result,
                          std::string name, std::string verb) {
     using Strings = std::vector<std::string>;

@@ -29,6 +29,7 @@ class ManagerObject final
     void Down(sdbus::Result<>&& result, std::string name, Options options) override;
     void Reload(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name,
                 Options options) override;
+    void Save(sdbus::Result<std::vector<std::string>>&& result, std::string name, Options options) override;
     void Plan(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name,
               std::string verb) override;
     void Check(sdbus::Result<std::vector<BusDiagnostic>>&& result, std::string name) override;

@@ -48,6 +48,9 @@ class Manager {
     // Reads the profile and its settings again and applies the difference; answers what was done, or an
     // error, and then the tunnel is as it was. kNotFound when it is not up.
     virtual void reload(const ProfileName& name, Reply<PlanText> reply) = 0;
+    // Writes what the tunnel is now into its profile; answers what was changed there. kConflict when the
+    // profile is not the one that was applied, unless `force`.
+    virtual Result<std::vector<std::string>> save(const ProfileName& name, bool force) = 0;
     // What `verb` ("up", "down", "reload") would do now; nothing is touched.
     virtual void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) = 0;
     // All findings of a profile's text; an unreadable profile is an error, findings are not.

@@ -85,8 +85,16 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void reload(LoadedProfile loaded, TunnelSettings settings, Reply<PlanText> reply);
     // Answers what reload() would do.
     void plan_reload(LoadedProfile loaded, TunnelSettings settings, Reply<PlanText> reply);
+    // From up: writes what the tunnel is now into its profile, changing only the lines that say otherwise.
+    // Answers what was changed. `load` reads it again. kConflict when the file is not the one that was
+    // applied and `force` is not given.
+    Result<std::vector<std::string>> save(bool force, const std::function<Result<LoadedProfile>()>& load);
     // The profile's text is not the one that the tunnel was made from, as somebody found out.
     void note_profile_changed(bool changed) { profile_changed_ = changed; }
+    [[nodiscard]] bool saves_on_down() const {
+        return state_ == TunnelState::kUp && !busy() && loaded_is_applied_ && loaded_ &&
+               loaded_->profile.save_config;
+    }
     [[nodiscard]] const std::string& profile_digest() const { return record_.profile_digest; }
 
     // After a restart: what the record says is this tunnel's, for the others to see until recover() is

@@ -7,15 +7,6 @@
 #include "common/config/parser.hpp"
 
 namespace wgd::control {
-namespace {
-
-// Lines of a profile that this version understands but does not act on: never silently.
-void warn_of_lines_without_effect(const Profile& profile, std::vector<std::string>& warnings) {
-    if (profile.save_config) warnings.emplace_back("SaveConfig has no effect in this version of wgd");
-}
-
-} // namespace
-
 TunnelManager::TunnelManager(const Ports& ports, Settings settings)
     : ports_(ports)
     , settings_(std::move(settings))
@@ -55,7 +46,6 @@ Result<LoadedProfile> TunnelManager::load(const ProfileName& name) {
                          std::move(stored->warnings)};
     for (const Diagnostic& finding : outcome.diagnostics)
         loaded.warnings.push_back(format(finding, stored->path));
-    warn_of_lines_without_effect(loaded.profile, loaded.warnings);
     return loaded;
 }
 
@@ -102,6 +92,10 @@ void TunnelManager::up(const ProfileName& name, Reply<TunnelView> reply) {
 void TunnelManager::down(const ProfileName& name, Reply<void> reply) {
     const std::shared_ptr<Tunnel> tunnel = find(name);
     if (!tunnel) return reply(fail(ErrorCode::kNotFound, "tunnel '" + name.str() + "' is not up"));
+    // As wg-quick does. A save that is not possible does not keep the tunnel up.
+    if (tunnel->saves_on_down())
+        if (auto saved = save(name, false); !saved)
+            log::warning("{}: not saved (SaveConfig): {}", name.str(), saved.error().message);
     tunnel->down(std::move(reply));
 }
 
@@ -123,6 +117,12 @@ void TunnelManager::begin_reload(const ProfileName& name,
         settings_ = std::move(*settings);
     }
     (*tunnel.*verb)(std::move(*loaded), settings_.of(name), std::move(reply));
+}
+
+Result<std::vector<std::string>> TunnelManager::save(const ProfileName& name, bool force) {
+    const std::shared_ptr<Tunnel> tunnel = find(name);
+    if (!tunnel) return fail(ErrorCode::kNotFound, "tunnel '" + name.str() + "' is not up");
+    return tunnel->save(force, [&] { return load(name); });
 }
 
 void TunnelManager::plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) {

@@ -41,6 +41,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     void up(const ProfileName& name, Reply<TunnelView> reply) override;
     void down(const ProfileName& name, Reply<void> reply) override;
     void reload(const ProfileName& name, Reply<PlanText> reply) override;
+    Result<std::vector<std::string>> save(const ProfileName& name, bool force) override;
     void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) override;
     Result<std::vector<Diagnostic>> check(const ProfileName& name) override;
     Result<std::vector<ProfileSummary>> list_profiles() override;

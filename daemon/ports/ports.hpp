@@ -67,6 +67,10 @@ class ProfileStore {
     // Opens beneath the directory without following links; regular file, owned by root, not writable and not
     // readable by others, not larger than kMaxProfileBytes; else kUnsafeFile with the reason. kNotFound.
     virtual Result<StoredProfile> read(const ProfileName& name) = 0;
+    // Puts another text in the place of one that was read, at once and for good: after a crash it is the one
+    // or the other. Owner and mode stay. kConflict when the file is no longer what was read; kUnsafeFile,
+    // kIo.
+    virtual Result<void> replace(const StoredProfile& read, const SecretText& text) = 0;
 };
 
 // Journal of a transaction and the record of a tunnel that is up; both in the runtime directory (they

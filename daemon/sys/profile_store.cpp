@@ -122,4 +122,48 @@ Result<ports::StoredProfile> DirectoryProfileStore::read(const ProfileName& name
     return profile;
 }
 
+// The new text is written beside the old one, on the same file system, and takes its place by rename(2).
+Result<void> DirectoryProfileStore::replace(const ports::StoredProfile& before, const SecretText& text) {
+    auto now = read(before.name); // with all its checks
+    if (!now) return fail(std::move(now).error());
+    if (now->text != before.text)
+        return fail(ErrorCode::kConflict,
+                    before.path + " was changed by somebody meanwhile; it is left alone");
+    auto directory = open_checked_directory();
+    if (!directory) return fail(std::move(directory).error());
+    const std::string file = before.name.str() + std::string(kSuffix);
+    // No profile's name: it begins with a dot and does not end in ".conf".
+    const std::string temporary = "." + file + ".wgd";
+    struct stat status {};
+    if (::fstatat(directory->get(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail_errno(ErrorCode::kIo, errno, "cannot examine " + before.path);
+    // Left by a crash; ours by its name, and in a directory that is root's.
+    static_cast<void>(::unlinkat(directory->get(), temporary.c_str(), 0));
+    const std::string what = options_.directory + "/" + temporary;
+    Fd fd = open_beneath(directory->get(), temporary, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+    if (!fd) return fail_errno(ErrorCode::kIo, errno, "cannot create " + what);
+    const auto written = [&]() -> Result<void> {
+        WGD_TRY(write_all(fd.get(), text, what));
+        struct stat made {};
+        // Giving a file away needs a right that the unit does not have; mostly there is nothing to give away.
+        if (::fstat(fd.get(), &made) != 0 ||
+            ((made.st_uid != status.st_uid || made.st_gid != status.st_gid) &&
+             ::fchown(fd.get(), status.st_uid, status.st_gid) != 0) ||
+            ::fchmod(fd.get(), status.st_mode & ALLPERMS) != 0)
+            return fail_errno(ErrorCode::kIo, errno,
+                              "cannot give " + what + " the owner and mode of the profile");
+        if (::fsync(fd.get()) != 0) return fail_errno(ErrorCode::kIo, errno, "cannot write " + what);
+        if (::renameat(directory->get(), temporary.c_str(), directory->get(), file.c_str()) != 0)
+            return fail_errno(ErrorCode::kIo, errno, "cannot replace " + before.path);
+        return {};
+    }();
+    if (!written) {
+        static_cast<void>(::unlinkat(directory->get(), temporary.c_str(), 0));
+        return written;
+    }
+    if (::fsync(directory->get()) != 0)
+        return fail_errno(ErrorCode::kIo, errno, "cannot write " + options_.directory);
+    return {};
+}
+
 } // namespace wgd::sys

@@ -24,6 +24,7 @@ class DirectoryProfileStore final : public ports::ProfileStore {
     // A directory that does not exist holds no profiles.
     Result<std::vector<ProfileName>> list() override;
     Result<ports::StoredProfile> read(const ProfileName& name) override;
+    Result<void> replace(const ports::StoredProfile& read, const SecretText& text) override;
 
   private:
     // Opened anew each time: an administrator may replace the directory while we run.

@@ -46,6 +46,13 @@ public:
         return result;
     }
 
+    std::vector<std::string> Save(const std::string& name, const std::map<std::string, sdbus::Variant>& options)
+    {
+        std::vector<std::string> result;
+        proxy_.callMethod("Save").onInterface(INTERFACE_NAME).withArguments(name, options).storeResultsTo(result);
+        return result;
+    }
+
     std::tuple<std::vector<std::string>, std::vector<std::string>> Plan(const std::string& name, const std::string& verb)
     {
         std::tuple<std::vector<std::string>, std::vector<std::string>> result;

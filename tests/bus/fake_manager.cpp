@@ -163,6 +163,14 @@ void FakeManager::reload(const ProfileName& name, Reply<control::PlanText> reply
     reply(control::PlanText{{"ip link set dev " + name.str() + " mtu 1400"}, {"a warning about caf\xe9"}});
 }
 
+Result<std::vector<std::string>> FakeManager::save(const ProfileName& name, bool force) {
+    throw_if_asked(name);
+    if (auto error = scripted_error(name)) return fail(*error);
+    if (tunnels_.count(name) == 0) return fail(ErrorCode::kNotFound, "'" + name.str() + "' is not up");
+    if (!force) return std::vector<std::string>{};
+    return std::vector<std::string>{"MTU = 1400"};
+}
+
 void FakeManager::plan(const ProfileName& name, const std::string& verb, Reply<control::PlanText> reply) {
     throw_if_asked(name);
     if (auto error = scripted_error(name)) return reply(fail(*error));

@@ -4,6 +4,7 @@
 //
 //   home       comes up at once: two peers, one with a roaming endpoint; counters grow with every reading
 //              reload sets its MTU to 1400, and finds nothing to do the next time
+//              save changes nothing, and its MTU with force
 //   slow       takes two seconds, by way of "resolving" and "applying"
 //   hang       never answers
 //   dropped    forgets the reply
@@ -35,6 +36,7 @@ class FakeManager : public control::Manager {
     void up(const ProfileName& name, Reply<control::TunnelView> reply) override;
     void down(const ProfileName& name, Reply<void> reply) override;
     void reload(const ProfileName& name, Reply<control::PlanText> reply) override;
+    Result<std::vector<std::string>> save(const ProfileName& name, bool force) override;
     void plan(const ProfileName& name, const std::string& verb, Reply<control::PlanText> reply) override;
     Result<std::vector<Diagnostic>> check(const ProfileName& name) override;
     Result<std::vector<control::ProfileSummary>> list_profiles() override;

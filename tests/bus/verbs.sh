@@ -69,6 +69,12 @@ has "says so" "$out" "^home is as its profile says: nothing to do$"
 expect 0 "reload as JSON" "$WGCTL" reload home --json
 has "its keys" "$(jq -c . <<<"$out")" '^\{"version":1,"steps":\[\],"warnings":\[\]\}$'
 expect 6 "reload of what is not up" "$WGCTL" reload slow
+expect 0 "save" "$WGCTL" save home
+has "nothing to save" "$out" "^the profile says what home is: nothing to save$"
+expect 0 "save by force" "$WGCTL" save home --force
+has "says what it changed" "$out" "^MTU = 1400$"
+expect 0 "save as JSON" "$WGCTL" save home --force --json
+has "its keys" "$(jq -c . <<<"$out")" '^\{"version":1,"name":"home","changes":\["MTU = 1400"\]\}$'
 expect 0 "list with home up" "$WGCTL" list --json
 has "home is up" "$(jq -r '.profiles[] | select(.name == "home").state' <<<"$out")" '^up$'
 
@@ -117,7 +123,7 @@ expect 2 "an argument too many" "$WGCTL" down a b
 expect 2 "a name that is none" "$WGCTL" up ../etc/passwd
 expect 0 "--version" "$WGCTL" --version
 has "says it" "$out" '^wgctl [0-9]+\.[0-9]+\.[0-9]+$'
-for verb in up down reload status list plan check genkey genpsk pubkey completion; do
+for verb in up down reload save status list plan check genkey genpsk pubkey completion; do
     expect 0 "$verb --help" "$WGCTL" "$verb" --help
     has "is its own" "$out" "^Usage: wgctl $verb"
 done

@@ -37,6 +37,16 @@ class FakeDisk final : public ports::ProfileStore, public ports::Journal {
                                     {}};
     }
 
+    Result<void> replace(const ports::StoredProfile& before, const SecretText& text) override {
+        std::string& file = profiles_[before.name.str()];
+        if (file != std::string_view(before.text)) return fail(ErrorCode::kConflict, "changed meanwhile");
+        return faults_.around("replace profile", [&]() -> Result<void> {
+            file.assign(text.begin(), text.end());
+            return {};
+        });
+    }
+    [[nodiscard]] std::string text(const std::string& name) const { return profiles_.at(name); }
+
     Result<void> append_undo(const ProfileName& name, const std::vector<plan::Op>& undo) override {
         return faults_.around("append undo", [&]() -> Result<void> {
             undo_[name.str()].push_back(plan::ops_to_json(undo));

@@ -50,6 +50,7 @@ TEST_CASE("only looking is for everybody") {
     CHECK(bus::action_of(dbus::kManagerInterface, "Down") == Action::kControl);
     // A plan and a check tell what is in a file that only root may read.
     CHECK(bus::action_of(dbus::kManagerInterface, "Plan") == Action::kInspect);
+    CHECK(bus::action_of(dbus::kManagerInterface, "Save") == Action::kControl);
     CHECK(bus::action_of(dbus::kManagerInterface, "Reload") == Action::kControl);
     CHECK(bus::action_of(dbus::kManagerInterface, "Check") == Action::kInspect);
     CHECK(bus::action_of(dbus::kManagerInterface, "ListProfiles") == Action::kStatus);
