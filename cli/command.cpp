@@ -65,6 +65,22 @@ std::vector<Command> make_commands() {
          1,
          false,
          run_save},
+        {"exec",
+         "NAME [--] COMMAND [ARGUMENT]...",
+         "run a command whose only network is a tunnel",
+         "Runs the command in the network namespace of the tunnel (netns in wgd.toml), with the namespace's "
+         "DNS: "
+         "what it\n"
+         "sends goes through the tunnel or nowhere. Needs root; started by sudo(8), the command runs as the "
+         "user who "
+         "did\n"
+         "that. The exit status is the command's; 126 if it cannot be run, 127 if there is no such command.",
+         {{"--root", "stay root under sudo"}},
+         {Operand::kTunnel, Operand::kCommand},
+         2,
+         false,
+         run_exec,
+         true},
         {"status",
          "[NAME]",
          "show tunnels and their peers",
@@ -294,6 +310,11 @@ int run_wgctl(const std::string& program, const std::vector<std::string>& argume
     bool options_end = false;
     for (std::size_t i = 1; i < arguments.size(); ++i) {
         const std::string& word = arguments[i];
+        // The words of a command are the command's, options and all.
+        const bool of_command = command->takes_command && !options_end &&
+                                invocation.operands.size() + 1 == command->operands.size() &&
+                                (word.size() < 2 || word[0] != '-');
+        if (of_command) options_end = true;
         if (!options_end && (word == "--help" || word == "-h")) return print(help_of(program, *command));
         if (command->wg || options_end || word.size() < 2 || word[0] != '-') {
             invocation.operands.push_back(word);
@@ -309,7 +330,7 @@ int run_wgctl(const std::string& program, const std::vector<std::string>& argume
     }
     if (!command->wg && invocation.operands.size() < command->required)
         return usage_error(program, command, "an argument is missing");
-    if (!command->wg && invocation.operands.size() > command->operands.size())
+    if (!command->wg && !command->takes_command && invocation.operands.size() > command->operands.size())
         return usage_error(program, command, "too many arguments: '" + invocation.operands.back() + "'");
     return command->run(invocation);
 }

@@ -12,7 +12,17 @@
 namespace wgd::cli {
 
 // What an operand names; completion offers that.
-enum class Operand { kProfile, kTunnel, kProfileOrFile, kInterface, kFile, kPlanVerb, kShell, kOther };
+enum class Operand {
+    kCommand,
+    kProfile,
+    kTunnel,
+    kProfileOrFile,
+    kInterface,
+    kFile,
+    kPlanVerb,
+    kShell,
+    kOther
+};
 
 struct Option {
     std::string_view name; // "--json"
@@ -39,6 +49,8 @@ struct Command {
     // The verbs of wg(8): their words are theirs to parse, and they are there under the name `wg` too.
     bool wg = false;
     int (*run)(const Invocation&) = nullptr;
+    // Its last operand is a command: the words from there on are that command's, options and all.
+    bool takes_command = false;
 };
 
 // In the order help lists them.
@@ -56,6 +68,7 @@ int report(const Invocation& invocation, const CommandError& error);
 // One per verb, in the file of its name.
 int run_up(const Invocation&);
 int run_down(const Invocation&);
+int run_exec(const Invocation&);
 int run_status(const Invocation&);
 int run_list(const Invocation&);
 int run_plan(const Invocation&);

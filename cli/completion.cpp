@@ -45,6 +45,8 @@ std::string bash_words(Operand operand) {
         return "COMPREPLY=($(compgen -W 'up down reload' -- \"$cur\"))";
     case Operand::kShell:
         return "COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\"))";
+    case Operand::kCommand:
+        return "COMPREPLY=($(compgen -c -- \"$cur\"))";
     case Operand::kOther:
         return ":";
     }
@@ -94,6 +96,8 @@ std::string zsh_words(Operand operand) {
         return ":verb:(up down reload)";
     case Operand::kShell:
         return ":shell:(bash zsh fish)";
+    case Operand::kCommand:
+        return "*:: :_normal";
     case Operand::kOther:
         return ":argument:";
     }
@@ -138,6 +142,8 @@ std::string fish_words(Operand operand) {
         return "-f -a 'up down reload'";
     case Operand::kShell:
         return "-f -a 'bash zsh fish'";
+    case Operand::kCommand:
+        return "-a '(__fish_complete_command)'";
     case Operand::kOther:
         return "-f";
     }

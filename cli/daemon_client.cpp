@@ -74,6 +74,7 @@ TunnelStatus to_tunnel(const Properties& from) {
     take(from, "BackendReason", tunnel.backend_reason);
     take(from, "KillSwitch", tunnel.kill_switch);
     take(from, "Interface", tunnel.interface);
+    take(from, "Netns", tunnel.netns);
     take(from, "Ifindex", tunnel.ifindex);
     take(from, "PublicKey", tunnel.public_key);
     take(from, "ListenPort", tunnel.listen_port);

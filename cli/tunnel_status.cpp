@@ -76,6 +76,7 @@ std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Sty
             fmt::format("{} (index {}), mtu {}", printable(tunnel.interface), tunnel.ifindex, tunnel.mtu),
             style);
     }
+    if (!tunnel.netns.empty()) text += line(2, "namespace", printable(tunnel.netns), style);
     if (!tunnel.backend.empty()) {
         std::string backend = printable(tunnel.backend);
         if (!tunnel.backend_reason.empty()) backend += " (" + printable(tunnel.backend_reason) + ")";
@@ -148,6 +149,7 @@ nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels) {
                                    {"backend_reason", tunnel.backend_reason},
                                    {"kill_switch", tunnel.kill_switch},
                                    {"interface", tunnel.interface},
+                                   {"netns", tunnel.netns},
                                    {"ifindex", tunnel.ifindex},
                                    {"public_key", tunnel.public_key},
                                    {"listen_port", tunnel.listen_port},

@@ -33,6 +33,7 @@ struct TunnelStatus {
     std::string backend_reason;
     std::string kill_switch; // "off", "on", "lan"; empty: a daemon that knows none
     std::string interface;
+    std::string netns;
     std::uint32_t ifindex = 0;
     std::string public_key;
     std::uint16_t listen_port = 0;

@@ -69,8 +69,12 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     auto dns = sys::DnsControl::create(**loop, dns_options);
     WGD_TRY(dns);
 
-    sys::LinuxReader reader(*netlink, *kernel, userspace, **dns);
-    sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths, **dns, **loop, settings.profile_dir);
+    sys::NetNamespaces::Options namespace_options;
+    namespace_options.marks = options.runtime_directory + "/netns";
+    const sys::NetNamespaces namespaces(namespace_options);
+    sys::LinuxReader reader(*netlink, *kernel, userspace, **dns, namespaces);
+    sys::LinuxExecutor executor(*netlink, *kernel, userspace, datapaths, **dns, **loop, settings.profile_dir,
+                                namespaces);
     const auto wrapped = wrap ? wrap(executor) : nullptr;
     sys::DirectoryProfileStore profiles({settings.profile_dir, kMaxProfileBytes});
     auto resolver = sys::SystemResolver::create(**loop);

@@ -44,6 +44,7 @@ void TunnelObject::update(control::TunnelView view) {
     note("BackendReason", view.backend_reason != view_.backend_reason);
     note("KillSwitch", view.kill_switch != view_.kill_switch);
     note("Interface", view.interface != view_.interface);
+    note("Netns", view.netns != view_.netns);
     note("Ifindex", view.ifindex != view_.ifindex);
     note("PublicKey", view.public_key != view_.public_key);
     note("ListenPort", view.listen_port != view_.listen_port);
@@ -148,6 +149,9 @@ std::string TunnelObject::BackendReason() {
 }
 std::string TunnelObject::Interface() {
     return guarded("Interface", [&] { return bus_text(view_.interface); });
+}
+std::string TunnelObject::Netns() {
+    return guarded("Netns", [&] { return bus_text(view_.netns); });
 }
 uint32_t TunnelObject::Ifindex() {
     return view_.ifindex;

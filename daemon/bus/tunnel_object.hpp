@@ -49,6 +49,7 @@ class TunnelObject final
     std::string BackendReason() override;
     std::string KillSwitch() override;
     std::string Interface() override;
+    std::string Netns() override;
     uint32_t Ifindex() override;
     std::string PublicKey() override;
     uint16_t ListenPort() override;

@@ -19,6 +19,7 @@ std::string table_name(std::uint32_t table) {
 } // namespace
 
 bool is_repair(const plan::Op& op) {
+    if (const auto* inside = std::get_if<plan::InNamespace>(&op)) return is_repair(inside->box->op);
     return std::visit(
         [](const auto& act) {
             using T = std::decay_t<decltype(act)>;
@@ -29,6 +30,7 @@ bool is_repair(const plan::Op& op) {
 }
 
 std::string what_happened(const plan::Op& repair) {
+    if (const auto* inside = std::get_if<plan::InNamespace>(&repair)) return what_happened(inside->box->op);
     if (const auto* route = std::get_if<plan::AddRoute>(&repair))
         return "route " + route->route.destination.to_string() + table_name(route->route.table) +
                " was removed by somebody";

@@ -47,6 +47,7 @@ std::string to_json(const Record& record) {
     for (const auto& [intent, name] : kIntents)
         if (intent == record.intent) json["intent"] = name;
     if (record.mark) json["mark"] = *record.mark;
+    if (!record.netns.empty()) json["netns"] = record.netns;
     std::vector<plan::Op> rules;
     for (const plan::Rule& rule : record.rules)
         rules.push_back(plan::AddRule{rule});
@@ -85,6 +86,7 @@ Result<Record> record_from_json(std::string_view text) {
                             hooks->at("post_up").get<std::vector<std::string>>(),
                             hooks->at("pre_down").get<std::vector<std::string>>(),
                             hooks->at("post_down").get<std::vector<std::string>>()};
+        record.netns = json.value("netns", "");
         if (json.contains("mark")) record.mark = json.at("mark").get<std::uint32_t>();
         auto rules = plan::ops_from_json(json.at("rules").dump());
         WGD_TRY(rules);

@@ -27,6 +27,7 @@ struct Record {
     Intent intent = Intent::kUp;
     plan::Backend backend = plan::Backend::kKernel;
     std::string backend_reason;
+    std::string netns; // where its link is; "" for the daemon's namespace
     std::optional<std::uint32_t> mark;
     std::vector<plan::Rule> rules;                       // with priorities
     std::map<std::string, std::string> original_sysctls; // before the first tunnel of ours changed them

@@ -2,6 +2,7 @@
 #include "daemon/control/settings.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 #include <functional>
 #include <sstream>
@@ -166,6 +167,23 @@ class Reader {
         }
     }
 
+    // It becomes the name of a file under /run/netns (ip-netns(8)).
+    void namespace_name(const toml::value& value, std::string_view key, std::string& into) {
+        const auto given = text(value, key);
+        if (!given) return;
+        constexpr std::size_t kLongest = 64;
+        const bool allowed =
+            given->size() <= kLongest && std::all_of(given->begin(), given->end(), [](unsigned char c) {
+                return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+            });
+        if (!allowed || (!given->empty() && given->front() == '.'))
+            return problem(
+                value, fmt::format("{} is a name of letters, digits, '_', '-' and '.', at most {} long, that "
+                                   "does not begin with '.'",
+                                   key, kLongest));
+        into = *given;
+    }
+
     // A program run as root, or a directory trusted with keys: never found by way of a working directory.
     void path(const toml::value& value, std::string_view key, std::string& into) {
         const auto given = text(value, key);
@@ -248,6 +266,7 @@ class Reader {
                {"mss_clamp", [&](const toml::value& v) { boolean(v, "mss_clamp", into.gateway.mss_clamp); }},
                {"isolate_peers",
                 [&](const toml::value& v) { boolean(v, "isolate_peers", into.gateway.isolate_peers); }},
+               {"netns", [&](const toml::value& v) { namespace_name(v, "netns", into.netns); }},
                {"exclude", [&](const toml::value& v) { ranges(v, "exclude", into.exclude); }},
                {"hooks", [&](const toml::value& v) { boolean(v, "hooks", into.hooks); }},
                {"dns", [&](const toml::value& v) { dns(v, into.dns); }},

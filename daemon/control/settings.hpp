@@ -41,6 +41,7 @@ struct TunnelSettings {
     bool hooks = true;                                 // run the profile's PreUp, PostUp, PreDown, PostDown
     std::chrono::seconds hook_timeout{60};             // for each of them
     plan::Gateway gateway;                             // forward, masquerade, mss_clamp, isolate_peers
+    std::string netns;                                 // name of its network namespace; "" for the daemon's
     std::vector<IpPrefix> exclude;                     // kept out of a full tunnel; "lan" is spelt out
     OnLinkLost on_link_lost = OnLinkLost::kFail;       // when somebody deletes the link, or the datapath dies
     plan::DnsPreference dns;                           // who is told of the profile's DNS

@@ -37,6 +37,7 @@ void Tunnel::vanish() {
 Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
     ports::SnapshotScope scope;
     scope.link = name_.str();
+    scope.netns = netns();
     for (const auto& [peer, endpoint] : endpoints)
         scope.endpoints.push_back(endpoint.address);
     scope.mark = record_.mark.value_or(0);
@@ -49,6 +50,11 @@ Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
     auto snapshot = ports_.reader.read(scope);
     if (snapshot) host_.add_reservations(name_, *snapshot);
     return snapshot;
+}
+
+// A tunnel that is up stays where it is, whatever the settings have come to say.
+const std::string& Tunnel::netns() const {
+    return has_record_ ? record_.netns : settings_.netns;
 }
 
 plan::Policy Tunnel::policy() const {
@@ -67,6 +73,7 @@ plan::Policy Tunnel::policy() const {
     policy.exclude = settings_.exclude;
     policy.dns = settings_.dns;
     policy.kill_switch = wanted_lock() != plan::LockMode::kOff;
+    policy.netns = netns();
     policy.allow_hooks = settings_.hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;
@@ -106,6 +113,7 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
     record.backend = desired->backend;
     record.backend_reason = record_.backend_reason;
     record.mark = desired->mark;
+    record.netns = desired->netns;
     record.rules = desired->rules;
     // Of the profile that it came up with: a reload runs no hook, so what those did is still to be undone.
     record.hooks = has_record_ ? record_.hooks : desired->hooks;
@@ -237,7 +245,7 @@ void Tunnel::watch_endpoints() {
     endpoints_->keep_watch({[weak = weak_from_this()]() -> Result<WgDevice> {
                                 const auto self = weak.lock();
                                 if (!self) return fail(ErrorCode::kCancelled, "the daemon is stopping");
-                                return self->ports_.reader.read_device(self->name_.str());
+                                return self->ports_.reader.read_device(self->name_.str(), self->netns());
                             },
                             guarded([](Tunnel& self) { self.reconcile(); }),
                             guarded([](Tunnel& self) { self.host_.tunnel_changed(self); })});

@@ -186,6 +186,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void watch_endpoints(); // from now on, as long as the tunnel is up
 
     Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
+    [[nodiscard]] const std::string& netns() const;
     [[nodiscard]] plan::Policy policy() const;
     Result<Prepared> prepare(bool upkeep = false);
     Result<Prepared> prepare_upkeep(); // repairs alone

@@ -66,10 +66,12 @@ void Tunnel::look_for_drift() {
 
 // Before the repair, so that the log tells it in the order it happened.
 void Tunnel::note_drift(const plan::Op& repair, const Record& next) {
+    const auto* inside = std::get_if<plan::InNamespace>(&repair);
+    const plan::Op& act = inside != nullptr ? inside->box->op : repair;
     // Endpoints follow their names; the mark is what only somebody else changes.
-    if (const auto* device = std::get_if<plan::ConfigureDevice>(&repair); device && !device->delta->fwmark)
+    if (const auto* device = std::get_if<plan::ConfigureDevice>(&act); device && !device->delta->fwmark)
         return;
-    if (std::holds_alternative<plan::SetMtu>(repair) && next.mtu != record_.mtu)
+    if (std::holds_alternative<plan::SetMtu>(act) && next.mtu != record_.mtu)
         return log::info("{}: the path to its endpoint has changed, its MTU follows: {}", name_.str(),
                          next.mtu);
     const std::string text = what_happened(repair);

@@ -39,6 +39,7 @@ TunnelView Tunnel::view() {
     view.backend_reason = record_.backend_reason;
     view.interface = name_.str();
     view.kill_switch = host_.kill_switch().mode_of(name_);
+    view.netns = netns();
     view.last_error = last_error_;
     view.residue = residue_;
     view.drift_count = drift_.count();
@@ -64,7 +65,7 @@ TunnelView Tunnel::view() {
         for (std::string& problem : endpoints_->problems())
             view.warnings.push_back(std::move(problem));
 
-    auto device = has_record_ ? ports_.reader.read_device(name_.str())
+    auto device = has_record_ ? ports_.reader.read_device(name_.str(), netns())
                               : Result<WgDevice>(fail(ErrorCode::kNotFound, "no device"));
     if (!device) {
         // Not there (yet, or any more): what the profile says.

@@ -46,6 +46,7 @@ struct TunnelView {
     plan::Backend backend = plan::Backend::kKernel;
     std::string backend_reason; // why this one ("no kernel WireGuard: Operation not supported")
     std::string interface;
+    std::string netns; // the network namespace it is in, by name; "" for the daemon's
     std::uint32_t ifindex = 0;
     PublicKey public_key;
     std::uint16_t listen_port = 0;

@@ -75,6 +75,7 @@ class Derivation {
         want_.link = profile_.name.str();
         want_.alias = std::string(kLinkAliasPrefix) + profile_.name.str();
         want_.backend = policy_.backend;
+        want_.netns = policy_.netns;
         want_.owned_rules = policy_.owned_rules;
         want_.applied_tables = policy_.applied_tables;
         WGD_TRY(link_is_free_or_ours());
@@ -88,6 +89,7 @@ class Derivation {
         WGD_TRY(take_routing(prefixes));
         take_forwarding();
         take_firewall();
+        take_namespace_dns();
         take_hooks();
         WGD_TRY(take_dns());
         take_interface();
@@ -329,6 +331,7 @@ class Derivation {
 
     // By whoever owns resolv.conf now. Nobody there to be told is a warning: the tunnel is more than its DNS.
     Result<void> take_dns() {
+        if (!want_.netns.empty()) return {}; // take_namespace_dns()
         DnsSettings settings = derive_dns(profile_);
         if (settings.servers.empty() &&
             std::any_of(profile_.dns_search.begin(), profile_.dns_search.end(),
@@ -353,6 +356,27 @@ class Derivation {
             want_.warnings.push_back(std::move(lacking));
         want_.dns = SetDns{want_.link, *choice.backend, std::move(settings), !policy_.dns.required};
         return {};
+    }
+
+    // The names of a namespace of its own are asked where the profile says, by whoever looks there
+    // (ip-netns(8)).
+    void take_namespace_dns() {
+        if (want_.netns.empty() || profile_.dns_servers.empty()) return;
+        if (!snapshot_.netns_dns.empty() &&
+            snapshot_.netns_dns.rfind(namespace_dns_mark(want_.link), 0) != 0) {
+            want_.warnings.push_back(
+                "/etc/netns/" + want_.netns +
+                "/resolv.conf is not this tunnel's: left as it is, DNS of the profile is not set");
+            return;
+        }
+        std::string text = namespace_dns_mark(want_.link);
+        for (const IpAddress& server : profile_.dns_servers)
+            text += "nameserver " + server.to_string() + "\n";
+        std::string domains;
+        for (const std::string& domain : profile_.dns_search)
+            domains += " " + domain.substr(domain.front() == '~' ? 1 : 0);
+        if (!domains.empty()) text += "search" + domains + "\n";
+        want_.netns_dns = std::move(text);
     }
 
     void take_interface() {
@@ -385,9 +409,14 @@ Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& 
     return Derivation(profile, endpoints, policy, snapshot).run();
 }
 
+std::string namespace_dns_mark(const std::string& link) {
+    return std::string(kNamespaceDnsMark) + " for the tunnel " + link + "\n";
+}
+
 Desired derive_absent(const ProfileName& name, const Policy& policy) {
     Desired want;
     want.present = false;
+    want.netns = policy.netns;
     want.link = name.str();
     want.alias = std::string(kLinkAliasPrefix) + name.str();
     want.backend = policy.backend;

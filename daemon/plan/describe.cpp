@@ -197,10 +197,30 @@ struct Describe {
         }
         return "write /etc/resolv.conf without " + op.link;
     }
+    std::string operator()(const CreateNamespace& op) const { return "ip netns add " + op.name; }
+    std::string operator()(const RemoveNamespace& op) const { return "ip netns delete " + op.name; }
+    std::string operator()(const MoveLink& op) const {
+        return fmt::format("ip link set dev {} netns {}", op.link, op.netns);
+    }
+    std::string operator()(const SetNamespaceDns& op) const {
+        if (op.text.empty()) return fmt::format("rm /etc/netns/{}/resolv.conf", op.netns);
+        std::string text = fmt::format("tee /etc/netns/{}/resolv.conf # ", op.netns);
+        for (const char c : op.text.substr(op.text.find('\n') + 1)) // without the line that says it is ours
+            text += c == '\n' ? ';' : c;
+        return text;
+    }
+    std::string operator()(const InNamespace& op) const {
+        return fmt::format("ip netns exec {} {}", op.netns, op.box ? describe(op.box->op) : "");
+    }
     std::string operator()(const RemoveTable& op) const { return "nft delete table inet " + op.name; }
 };
 
 } // namespace
+
+Op in_namespace(const std::string& netns, Op op) {
+    if (netns.empty()) return op;
+    return InNamespace{netns, std::make_shared<const OpBox>(OpBox{std::move(op)})};
+}
 
 std::string describe(const Op& op) {
     return std::visit(Describe{}, op);

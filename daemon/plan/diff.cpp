@@ -57,6 +57,48 @@ Backend backend_of(const Snapshot& have, const Link& link) {
     return link.kind == "wireguard" ? Backend::kKernel : Backend::kUserspace;
 }
 
+// Ops that are about namespaces are the daemon's own; everything else is done inside. A link is made outside,
+// where its UDP socket is to be, and then moved.
+std::vector<Op> moved_in(std::vector<Op> ops, const std::string& netns) {
+    std::vector<Op> inside;
+    for (Op& op : ops) {
+        const bool about_namespaces =
+            std::holds_alternative<CreateNamespace>(op) || std::holds_alternative<RemoveNamespace>(op) ||
+            std::holds_alternative<MoveLink>(op) || std::holds_alternative<SetNamespaceDns>(op);
+        if (const auto* create = std::get_if<CreateLink>(&op)) {
+            const std::string link = create->name;
+            inside.push_back(std::move(op));
+            inside.push_back(MoveLink{link, netns});
+        } else if (about_namespaces) {
+            inside.push_back(std::move(op));
+        } else {
+            inside.push_back(in_namespace(netns, std::move(op)));
+        }
+    }
+    return inside;
+}
+
+Plan enter_namespace(Plan plan, const std::string& netns) {
+    if (netns.empty()) return plan;
+    Plan inside;
+    inside.warnings = std::move(plan.warnings);
+    for (Step& step : plan.steps) {
+        if (const auto* create = std::get_if<CreateLink>(&step.act)) {
+            // Two steps: one that is cut short leaves the link on this side, or on the other.
+            const DeleteLink gone{create->name, create->backend};
+            const MoveLink move{create->name, netns};
+            inside.steps.push_back({std::move(step.act), std::move(step.undo)});
+            inside.steps.push_back({move, {in_namespace(netns, gone)}});
+            continue;
+        }
+        std::vector<Op> act;
+        act.push_back(std::move(step.act));
+        inside.steps.push_back(
+            {std::move(moved_in(std::move(act), netns).front()), moved_in(std::move(step.undo), netns)});
+    }
+    return inside;
+}
+
 class Differ {
   public:
     Differ(const Desired& want, const Snapshot& have)
@@ -70,6 +112,7 @@ class Differ {
         plan_.warnings = want_.warnings;
         if (link_ != nullptr && link_->alias != want_.alias)
             return fail(ErrorCode::kConflict, "the link '" + want_.link + "' is not ours");
+        make_namespace();
         if (link_ == nullptr)
             step(CreateLink{want_.link, want_.backend, want_.alias}, {DeleteLink{want_.link, want_.backend}});
         if (fresh()) pre_up();
@@ -93,8 +136,9 @@ class Differ {
         if (shrinks) mtu();
         remove_tables();
         dns(); // last: its servers can be reached by now
+        namespace_dns();
         if (fresh()) post_up();
-        return std::move(plan_);
+        return enter_namespace(std::move(plan_), want_.netns);
     }
 
     Plan remove() {
@@ -112,17 +156,36 @@ class Differ {
         remove_throws({}); // they hang on no link
         sysctls();
         remove_tables();
+        if (have_.netns_dns.rfind(namespace_dns_mark(want_.link), 0) == 0) namespace_dns();
         for (Op& op : hooks("PostDown", want_.hooks.post_down, true))
             step(std::move(op), {});
         // If a later step fails and the tunnel stays, what the PreDowns took away comes back.
         if (exists && !want_.hooks.pre_down.empty())
             for (Op& op : hooks("PostUp", want_.hooks.post_up, true))
                 plan_.steps[want_.hooks.pre_down.size()].undo.push_back(std::move(op));
-        return std::move(plan_);
+        if (have_.netns == NamespaceState::kOurs)
+            step(RemoveNamespace{want_.netns}, {CreateNamespace{want_.netns}, SetLinkUp{"lo", true}});
+        return enter_namespace(std::move(plan_), want_.netns);
     }
 
   private:
     [[nodiscard]] bool fresh() const { return link_ == nullptr; }
+
+    // A loopback link that is up is what programs expect, and nobody's harm: it stays up in a namespace that
+    // stays.
+    void make_namespace() {
+        if (want_.netns.empty()) return;
+        const bool missing = have_.netns == NamespaceState::kAbsent;
+        if (missing) step(CreateNamespace{want_.netns}, {RemoveNamespace{want_.netns}});
+        const auto lo = have_.links.find("lo");
+        if (missing || (lo != have_.links.end() && !lo->second.up)) step(SetLinkUp{"lo", true}, {});
+    }
+
+    void namespace_dns() {
+        if (want_.netns.empty() || have_.netns_dns == want_.netns_dns) return;
+        if (!have_.netns_dns.empty() && have_.netns_dns.rfind(namespace_dns_mark(want_.link), 0) != 0) return;
+        step(SetNamespaceDns{want_.netns, want_.netns_dns}, {SetNamespaceDns{want_.netns, have_.netns_dns}});
+    }
 
     void step(Op act, std::vector<Op> undo) { plan_.steps.push_back({std::move(act), std::move(undo)}); }
     // A step on the link itself, undone with the link if that is new.

@@ -146,9 +146,44 @@ struct ClearDns {
     DnsBackend backend = DnsBackend::kFile;
 };
 
-using Op = std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
-                        AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl, ReplaceTable, RemoveTable,
-                        RunHook, SetDns, ClearDns>;
+// A network namespace with a name under /run/netns, as ip-netns(8) makes them; marked as ours.
+struct CreateNamespace {
+    std::string name;
+};
+// Only if we made it. Processes that are in it stay in it; the name is gone.
+struct RemoveNamespace {
+    std::string name;
+};
+// From the daemon's namespace into another, where it is down and has no addresses. A WireGuard link's UDP
+// socket stays where the link was made (see "netns" in wgd.toml(5)).
+struct MoveLink {
+    std::string link;
+    std::string netns;
+};
+// The resolv.conf of a namespace, /etc/netns/NAME/resolv.conf (ip-netns(8)). `text` "": it goes. Only a file
+// that begins with kNamespaceDnsMark is replaced or removed.
+inline constexpr std::string_view kNamespaceDnsMark = "# made by wgd";
+struct SetNamespaceDns {
+    std::string netns;
+    std::string text;
+};
+// An op done inside of a namespace.
+struct OpBox;
+struct InNamespace {
+    std::string netns;
+    std::shared_ptr<const OpBox> box;
+};
+
+using Op =
+    std::variant<CreateLink, DeleteLink, ConfigureDevice, AddAddress, RemoveAddress, SetMtu, SetLinkUp,
+                 AddRule, RemoveRule, AddRoute, RemoveRoute, SetSysctl, ReplaceTable, RemoveTable, RunHook,
+                 SetDns, ClearDns, CreateNamespace, RemoveNamespace, MoveLink, SetNamespaceDns, InNamespace>;
+
+struct OpBox {
+    Op op; // no InNamespace
+};
+// `op` as it is for the daemon's own namespace (""), else boxed.
+Op in_namespace(const std::string& netns, Op op);
 
 // One step of a plan. `undo` is computed from the same snapshot as `act` and runs in order when the step or a
 // later one fails; an empty undo means that an earlier step's undo covers it (deleting the link takes its

@@ -219,6 +219,23 @@ struct ToJson {
                 {"best_effort", op.best_effort},
                 {"time_limit", op.time_limit}};
     }
+    Json operator()(const CreateNamespace& op) const {
+        return {{"op", "create_namespace"}, {"name", op.name}};
+    }
+    Json operator()(const RemoveNamespace& op) const {
+        return {{"op", "remove_namespace"}, {"name", op.name}};
+    }
+    Json operator()(const MoveLink& op) const {
+        return {{"op", "move_link"}, {"link", op.link}, {"netns", op.netns}};
+    }
+    Json operator()(const SetNamespaceDns& op) const {
+        return {{"op", "set_namespace_dns"}, {"netns", op.netns}, {"text", op.text}};
+    }
+    Json operator()(const InNamespace& op) const {
+        return {{"op", "in_namespace"},
+                {"netns", op.netns},
+                {"inner", op.box ? std::visit(ToJson{}, op.box->op) : Json()}};
+    }
     Json operator()(const RemoveTable& op) const { return {{"op", "remove_table"}, {"name", op.name}}; }
     Json operator()(const SetDns& op) const {
         return {{"op", "set_dns"},
@@ -260,6 +277,16 @@ Op op_from(const Json& json) {
         return SetDns{link(), dns_backend_from(json.at("dns")), dns_from(json.at("settings")),
                       json.at("best_effort").get<bool>()};
     if (kind == "clear_dns") return ClearDns{link(), dns_backend_from(json.at("dns"))};
+    if (kind == "create_namespace") return CreateNamespace{json.at("name").get<std::string>()};
+    if (kind == "remove_namespace") return RemoveNamespace{json.at("name").get<std::string>()};
+    if (kind == "move_link") return MoveLink{link(), json.at("netns").get<std::string>()};
+    if (kind == "set_namespace_dns")
+        return SetNamespaceDns{json.at("netns").get<std::string>(), json.at("text").get<std::string>()};
+    if (kind == "in_namespace") {
+        const Json& inner = json.at("inner");
+        if (inner.at("op") == "in_namespace") throw BadOp("a namespace within a namespace");
+        return in_namespace(json.at("netns").get<std::string>(), op_from(inner));
+    }
     throw BadOp("unknown op '" + kind + "'");
 }
 

@@ -59,6 +59,7 @@ struct Policy {
     Gateway gateway;
     std::vector<IpPrefix> exclude; // kept out of a /0
     bool kill_switch = false;      // closed: the tunnel needs a mark in any case
+    std::string netns;             // the tunnel's network namespace; "" for the daemon's
     bool allow_hooks = true;
     std::uint32_t hook_time_limit = 60; // seconds
     DnsPreference dns;
@@ -86,6 +87,8 @@ struct Desired {
     bool present = true;
     std::string link;
     std::string alias;
+    std::string netns;     // "": the daemon's
+    std::string netns_dns; // contents of its resolv.conf; "": none
     Backend backend = Backend::kKernel;
     std::shared_ptr<const DesiredDevice> device;
     std::vector<IpPrefix> addresses; // in file order
@@ -118,6 +121,8 @@ struct Desired {
 // kInvalidArgument for a routing table that does not exist.
 Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints,
                                const Policy& policy, const Snapshot& snapshot);
+// The first line of the resolv.conf of a tunnel's namespace.
+std::string namespace_dns_mark(const std::string& link);
 // "Nothing of this tunnel": what `down` wants.
 Desired derive_absent(const ProfileName& name, const Policy& policy);
 

@@ -105,8 +105,10 @@ Result<Routing> derive_routing(const std::string& link, const TableSpec& spec, s
         return routing;
     }
 
-    const bool full =
-        std::any_of(prefixes.begin(), prefixes.end(), [](const IpPrefix& p) { return p.is_default(); });
+    // A namespace of its own holds nothing else: its main table's default route is the tunnel, with no rules.
+    const bool alone = !policy.netns.empty();
+    const bool full = !alone && std::any_of(prefixes.begin(), prefixes.end(),
+                                            [](const IpPrefix& p) { return p.is_default(); });
     if (full) {
         if (given_mark.value_or(0) != 0) {
             routing.mark = given_mark;
@@ -120,7 +122,7 @@ Result<Routing> derive_routing(const std::string& link, const TableSpec& spec, s
     }
     const std::vector<Rule> owned = rules_of_tunnel(snapshot, routing.mark, policy.owned_rules);
     for (const IpPrefix& prefix : prefixes) {
-        if (!prefix.is_default()) {
+        if (!prefix.is_default() || alone) {
             if (!covered_by_address(prefix, addresses)) add(prefix, kMainTable);
             continue;
         }

@@ -41,8 +41,18 @@ struct TableState {
     bool operator==(const TableState&) const = default;
 };
 
+enum class NamespaceState : std::uint8_t {
+    kAbsent,
+    kForeign, // somebody else made it
+    kOurs,    // and nobody uses it but the tunnel of the scope
+    kOursInUse,
+};
+
+// Everything but the paths is as it is in the scope's namespace.
 struct Snapshot {
-    std::map<std::string, Link> links;                      // all of them, by name
+    NamespaceState netns = NamespaceState::kAbsent; // of the scope's namespace, if that is not the daemon's
+    std::string netns_dns;                          // its resolv.conf; "" if there is none
+    std::map<std::string, Link> links;              // all of them, by name
     std::map<std::string, std::vector<IpPrefix>> addresses; // all of them, by link (IPv6 link-local included)
     std::vector<Rule> rules;                                // all of them, both families
     std::vector<Route> routes;                              // unicast and throw, all tables, both families

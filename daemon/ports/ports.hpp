@@ -27,10 +27,11 @@ using Done = std::function<void(Result<void>)>;
 // Scope of a snapshot: which tunnel, and what else to look at.
 struct SnapshotScope {
     std::string link;
-    std::vector<IpAddress> endpoints; // look up their paths
+    std::vector<IpAddress> endpoints; // look up their paths, always in the daemon's namespace
     std::uint32_t mark = 0;           // with this mark, 0 for none
     std::vector<std::string> sysctls;
     bool forwarding = false; // also what a machine that forwards has to know (plan/forwarding.hpp)
+    std::string netns;       // where the link is; "" for the daemon's namespace
 };
 
 class SystemReader {
@@ -41,7 +42,7 @@ class SystemReader {
     // Our nftables tables alone. kUnsupported where nftables cannot be used.
     virtual Result<std::map<std::string, plan::TableState>> read_tables() = 0;
     // The device alone (for counters and handshakes).
-    virtual Result<WgDevice> read_device(const std::string& link) = 0;
+    virtual Result<WgDevice> read_device(const std::string& link, const std::string& netns) = 0;
 };
 
 class Executor {

@@ -74,10 +74,14 @@ class RunningCommand final : public CommandRunner::Run {
                 static_cast<ssize_t>(command.input.size()) ||
             ::lseek(input.get(), 0, SEEK_SET) != 0)
             return fail_errno(ErrorCode::kBackend, errno, "cannot run " + command.program + ": no input");
-        auto started = sys::spawn(
-            {command.program, command.arguments, environment_of(command), input.get(), writer.get()});
-        WGD_TRY(started);
-        pid_ = *started;
+        const auto start = [&]() -> Result<void> {
+            auto started = sys::spawn(
+                {command.program, command.arguments, environment_of(command), input.get(), writer.get()});
+            WGD_TRY(started);
+            pid_ = *started;
+            return {};
+        };
+        WGD_TRY(command.enter ? command.enter(start) : start());
         running_ = true;
 
         auto exited = loop_.add_process(pid_, [this](int code, int status) { on_exit(code, status); });

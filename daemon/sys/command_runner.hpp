@@ -22,6 +22,9 @@ struct Command {
     std::vector<std::string> environment; // beside PATH, LC_ALL and HOME: "NAME=value"
     std::string input;                    // its standard input
     Duration time_limit = std::chrono::seconds(60);
+    // Starts it where it is to be: calls `start` on a thread that is there (another network namespace).
+    // Empty: here.
+    std::function<Result<void>(const std::function<Result<void>()>& start)> enter;
 };
 
 // A hook as wg-quick(8) runs it: bash with errexit and pipefail, $INTERFACE and $CONFIG_FILE set.

@@ -29,43 +29,93 @@ Failure not_ours(const std::string& name) {
 } // namespace
 
 void LinuxExecutor::perform(const plan::Op& op, ports::Done done) {
-    std::visit(
+    if (const auto* inside = std::get_if<plan::InNamespace>(&op); inside != nullptr && inside->box)
+        return perform_in(inside->netns, inside->box->op, std::move(done));
+    perform_in("", op, std::move(done));
+}
+
+Result<void> LinuxExecutor::with_hands(const std::string& netns,
+                                       const std::function<Result<void>(Hands&)>& work) {
+    if (netns.empty()) {
+        Hands here{netlink_, kernel_, nftables_};
+        return work(here);
+    }
+    return namespaces_.run_in(netns, [&]() -> Result<void> {
+        auto netlink = NetlinkSocket::open();
+        WGD_TRY(netlink);
+        auto kernel = NetlinkClient::open();
+        WGD_TRY(kernel);
+        Nftables nftables;
+        Hands there{*netlink, *kernel, nftables};
+        return work(there);
+    });
+}
+
+void LinuxExecutor::perform_in(const std::string& netns, const plan::Op& op, ports::Done done) {
+    if (const auto* hook = std::get_if<plan::RunHook>(&op)) return run_hook(netns, *hook, std::move(done));
+    if (const auto* set = std::get_if<plan::SetDns>(&op)) return dns_.set(*set, std::move(done));
+    if (const auto* clear = std::get_if<plan::ClearDns>(&op)) return dns_.clear(*clear, std::move(done));
+    if (const auto* create = std::get_if<plan::CreateLink>(&op);
+        create != nullptr && create->backend == plan::Backend::kUserspace)
+        return start_userspace_link(*create, std::move(done));
+    if (const auto* remove = std::get_if<plan::DeleteLink>(&op);
+        remove != nullptr && remove->backend == plan::Backend::kUserspace)
+        return stop_userspace_link(netns, *remove, std::move(done));
+    auto result = with_hands(netns, [&](Hands& hands) { return perform_now(hands, op); });
+    // What a namespace held is gone with it. (Undoing comes here for what was done in one that is gone.)
+    const bool takes_away =
+        std::holds_alternative<plan::DeleteLink>(op) || std::holds_alternative<plan::RemoveRoute>(op) ||
+        std::holds_alternative<plan::RemoveRule>(op) || std::holds_alternative<plan::RemoveTable>(op) ||
+        std::holds_alternative<plan::RemoveAddress>(op);
+    if (!netns.empty() && takes_away && !result && result.error().code == ErrorCode::kNotFound)
+        result = Result<void>();
+    done(std::move(result));
+}
+
+Result<void> LinuxExecutor::perform_now(Hands& hands, const plan::Op& op) {
+    const auto never = [] { return fail(ErrorCode::kInternal, "an operation in the wrong place"); };
+    return std::visit(
         Overloaded{
             [&](const plan::CreateLink& create) {
-                if (create.backend == plan::Backend::kUserspace)
-                    return start_userspace_link(create, std::move(done));
-                done(create_link(netlink_, create.name, "wireguard", create.alias));
+                return create_link(hands.netlink, create.name, "wireguard", create.alias);
             },
-            [&](const plan::DeleteLink& remove) {
-                if (remove.backend == plan::Backend::kUserspace)
-                    return stop_userspace_link(remove, std::move(done));
-                done(delete_own_link(remove.name));
-            },
-            [&](const plan::ConfigureDevice& configured) { done(configure(configured)); },
-            [&](const plan::AddAddress& add) { done(add_address(netlink_, add.link, add.address)); },
+            [&](const plan::DeleteLink& remove) { return delete_own_link(hands, remove.name); },
+            [&](const plan::ConfigureDevice& configured) { return configure(hands, configured); },
+            [&](const plan::AddAddress& add) { return add_address(hands.netlink, add.link, add.address); },
             [&](const plan::RemoveAddress& remove) {
-                done(remove_address(netlink_, remove.link, remove.address));
+                return remove_address(hands.netlink, remove.link, remove.address);
             },
-            [&](const plan::SetMtu& set) { done(set_link_mtu(netlink_, set.link, set.mtu)); },
-            [&](const plan::SetLinkUp& set) { done(set_link_up(netlink_, set.link, set.up)); },
-            [&](const plan::AddRule& add) { done(add_rule(netlink_, add.rule)); },
-            [&](const plan::RemoveRule& remove) { done(remove_rule(netlink_, remove.rule)); },
-            [&](const plan::AddRoute& add) { done(add_route(netlink_, add.route)); },
-            [&](const plan::RemoveRoute& remove) { done(remove_route(netlink_, remove.route)); },
-            [&](const plan::SetSysctl& set) { done(write_sysctl(set.key, set.value)); },
-            [&](const plan::ReplaceTable& table) { done(nftables_.run(table.transaction)); },
-            [&](const plan::RunHook& hook) { run_hook(hook, std::move(done)); },
-            [&](const plan::SetDns& set) { dns_.set(set, std::move(done)); },
-            [&](const plan::ClearDns& clear) { dns_.clear(clear, std::move(done)); },
-            [&](const plan::RemoveTable& table) { done(nftables_.run(plan::render_removal(table.name))); },
+            [&](const plan::SetMtu& set) { return set_link_mtu(hands.netlink, set.link, set.mtu); },
+            [&](const plan::SetLinkUp& set) { return set_link_up(hands.netlink, set.link, set.up); },
+            [&](const plan::AddRule& add) { return add_rule(hands.netlink, add.rule); },
+            [&](const plan::RemoveRule& remove) { return remove_rule(hands.netlink, remove.rule); },
+            [&](const plan::AddRoute& add) { return add_route(hands.netlink, add.route); },
+            [&](const plan::RemoveRoute& remove) { return remove_route(hands.netlink, remove.route); },
+            [&](const plan::SetSysctl& set) { return write_sysctl(set.key, set.value); },
+            [&](const plan::ReplaceTable& table) { return hands.nftables.run(table.transaction); },
+            [&](const plan::RemoveTable& table) {
+                return hands.nftables.run(plan::render_removal(table.name));
+            },
+            [&](const plan::CreateNamespace& create) { return namespaces_.create(create.name); },
+            [&](const plan::RemoveNamespace& remove) { return namespaces_.remove(remove.name); },
+            [&](const plan::MoveLink& moved) { return move(hands, moved); },
+            [&](const plan::SetNamespaceDns& dns) { return namespaces_.set_dns(dns.netns, dns.text); },
+            [&](const plan::RunHook&) -> Result<void> { return never(); },
+            [&](const plan::SetDns&) -> Result<void> { return never(); },
+            [&](const plan::ClearDns&) -> Result<void> { return never(); },
+            [&](const plan::InNamespace&) -> Result<void> { return never(); },
         },
         op);
 }
 
-void LinuxExecutor::run_hook(const plan::RunHook& op, ports::Done done) {
+void LinuxExecutor::run_hook(const std::string& netns, const plan::RunHook& op, ports::Done done) {
     const std::string label = op.phase + " of " + op.link;
-    const Command command = hook_command(label, op.command, op.link, profile_dir_ + "/" + op.link + ".conf",
-                                         std::chrono::seconds(op.time_limit));
+    Command command = hook_command(label, op.command, op.link, profile_dir_ + "/" + op.link + ".conf",
+                                   std::chrono::seconds(op.time_limit));
+    if (!netns.empty())
+        command.enter = [this, netns](const std::function<Result<void>()>& start) {
+            return namespaces_.run_in(netns, start); // a process begins where the thread is that starts it
+        };
     const std::uint64_t id = next_hook_++;
     hooks_[id] = commands_.run(command, [this, id, label, best_effort = op.best_effort,
                                          done = std::move(done)](Result<void> result) {
@@ -98,38 +148,64 @@ void LinuxExecutor::start_userspace_link(const plan::CreateLink& op, ports::Done
     });
 }
 
-void LinuxExecutor::stop_userspace_link(const plan::DeleteLink& op, ports::Done done) {
+void LinuxExecutor::stop_userspace_link(const std::string& netns, const plan::DeleteLink& op,
+                                        ports::Done done) {
     // Of a start that was cut short there may be a process without a link, or a link without an alias: then
     // the process is known to be ours by what it was given.
-    auto link = find_link(netlink_, op.name);
-    if (!link) return done(fail(std::move(link).error()));
+    std::optional<KernelLink> link;
+    auto looked = with_hands(netns, [&](Hands& hands) -> Result<void> {
+        auto found = find_link(hands.netlink, op.name);
+        WGD_TRY(found);
+        link = std::move(*found);
+        return {};
+    });
+    const bool no_place = !netns.empty() && !looked && looked.error().code == ErrorCode::kNotFound;
+    if (!looked && !no_place) return done(std::move(looked));
     if (!datapaths_.started_by_us(op.name)) {
-        if (!*link) return done({});
-        if (!(*link)->is_ours()) return done(not_ours(op.name));
+        if (!link) return done({});
+        if (!link->is_ours()) return done(not_ours(op.name));
     }
-    datapaths_.stop(op.name, [this, op, done = std::move(done)](Result<void> stopped) {
-        if (!stopped) return done(std::move(stopped));
+    datapaths_.stop(op.name, [this, netns, op, no_place, done = std::move(done)](Result<void> stopped) {
+        if (!stopped || no_place) return done(std::move(stopped));
         // A TUN device made persistent, or one whose program serves no UAPI socket, is still there.
-        done(delete_own_link(op.name));
+        done(with_hands(netns, [&](Hands& hands) { return delete_own_link(hands, op.name); }));
     });
 }
 
 // The plan was made from a picture; the name may stand for another link by now.
-Result<void> LinuxExecutor::delete_own_link(const std::string& name) {
-    auto link = find_link(netlink_, name);
+Result<void> LinuxExecutor::delete_own_link(Hands& hands, const std::string& name) {
+    auto link = find_link(hands.netlink, name);
     if (!link) return fail(std::move(link).error());
     if (!*link) return {};
     if (!(*link)->is_ours()) return not_ours(name);
-    return delete_link(netlink_, name);
+    return delete_link(hands.netlink, name);
 }
 
-Result<void> LinuxExecutor::configure(const plan::ConfigureDevice& op) {
-    auto link = find_link(netlink_, op.link);
+// Success when it is there already: a step that was cut short is taken again by its undo only.
+Result<void> LinuxExecutor::move(Hands& hands, const plan::MoveLink& op) {
+    auto link = find_link(hands.netlink, op.link);
+    WGD_TRY(link);
+    if (*link) {
+        if (!(*link)->is_ours())
+            return fail(ErrorCode::kConflict, "the link " + op.link + " is not ours to move");
+        return namespaces_.with_open(op.netns,
+                                     [&](int fd) { return move_link(hands.netlink, op.link, fd, op.netns); });
+    }
+    return with_hands(op.netns, [&](Hands& there) -> Result<void> {
+        auto moved = find_link(there.netlink, op.link);
+        WGD_TRY(moved);
+        if (*moved && (*moved)->is_ours()) return {};
+        return fail(Error{ErrorCode::kNotFound, "there is no link named " + op.link, ENODEV});
+    });
+}
+
+Result<void> LinuxExecutor::configure(Hands& hands, const plan::ConfigureDevice& op) {
+    auto link = find_link(hands.netlink, op.link);
     if (!link) return fail(std::move(link).error());
     if (!*link) return fail(Error{ErrorCode::kNotFound, "there is no link named " + op.link, ENODEV});
     const auto backend = backend_of(**link, userspace_);
     if (!backend) return fail(ErrorCode::kUnsupported, op.link + " is not a WireGuard link");
-    return *backend == plan::Backend::kKernel ? kernel_.set(op.link, *op.delta)
+    return *backend == plan::Backend::kKernel ? hands.kernel.set(op.link, *op.delta)
                                               : userspace_.set(op.link, *op.delta);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/monitor.hpp"
 
+#include <array>
 #include <cerrno>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -22,6 +23,13 @@ bool same_link(const plan::Link& a, const plan::Link& b) {
     return a.name == b.name && a.alias == b.alias && a.mtu == b.mtu && a.up == b.up;
 }
 
+// The kernel names the namespace of a datagram that is not of the socket's own.
+bool is_from_elsewhere(msghdr& header) {
+    for (cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at))
+        if (at->cmsg_level == SOL_NETLINK && at->cmsg_type == NETLINK_LISTEN_ALL_NSID) return true;
+    return false;
+}
+
 } // namespace
 
 Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& loop, NetlinkSocket& netlink,
@@ -32,6 +40,10 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
         static_cast<void>(
             ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer));
+    // Also of the namespaces that links were moved to (MoveLink). Without CAP_NET_BROADCAST there is no such
+    // news.
+    const int on = 1;
+    static_cast<void>(::setsockopt(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on));
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
@@ -64,9 +76,16 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
 void NetlinkMonitor::read_some() {
     for (int i = 0; i < kDatagramsPerTurn; ++i) {
         sockaddr_nl from{};
-        socklen_t from_length = sizeof from;
-        const ssize_t size = ::recvfrom(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
-                                        reinterpret_cast<sockaddr*>(&from), &from_length);
+        iovec vector{buffer_.data(), buffer_.size()};
+        alignas(cmsghdr) std::array<std::uint8_t, 64> control;
+        msghdr header{};
+        header.msg_name = &from;
+        header.msg_namelen = sizeof from;
+        header.msg_iov = &vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        const ssize_t size = ::recvmsg(fd_.get(), &header, MSG_TRUNC);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && errno == ENOBUFS) {
             resynchronise();
@@ -78,10 +97,11 @@ void NetlinkMonitor::read_some() {
             resynchronise();
             continue;
         }
+        const bool elsewhere = is_from_elsewhere(header);
         int remaining = static_cast<int>(size);
         for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, remaining);
              at = nlmsg_next(at, &remaining))
-            take(at);
+            elsewhere ? take_from_elsewhere(at) : take(at);
     }
 }
 
@@ -102,6 +122,13 @@ void NetlinkMonitor::take(const nlmsghdr* message) {
     default:
         return;
     }
+}
+
+// Of another namespace nothing is kept, and indexes mean other links there. Whoever has a tunnel of that name
+// in a namespace looks for it.
+void NetlinkMonitor::take_from_elsewhere(const nlmsghdr* message) {
+    if (message->nlmsg_type != RTM_DELLINK) return;
+    if (const auto link = parse_link(message)) gone(link->name);
 }
 
 void NetlinkMonitor::take_link(const nlmsghdr* message) {

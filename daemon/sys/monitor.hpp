@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // NetlinkMonitor: ports::Monitor. Listens to what the kernel announces about links, addresses, routes and
-// rules of both families, and our nftables tables, leaves out what our own requests caused, and puts what
-// comes within kQuietTime into one report. When the kernel dropped announcements because there were too many
-// (ENOBUFS), everything counts as changed.
+// rules of both families, and our nftables tables (of links that disappear also from other namespaces),
+// leaves out what our own requests caused, and puts what comes within kQuietTime into one report. When the
+// kernel dropped announcements because there were too many (ENOBUFS), everything counts as changed.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +49,7 @@ class NetlinkMonitor final : public ports::Monitor {
         , buffer_(32768) {}
     void read_some();
     void take(const nlmsghdr* message);
+    void take_from_elsewhere(const nlmsghdr* message);
     void take_link(const nlmsghdr* message);
     void resynchronise();
     void changed();

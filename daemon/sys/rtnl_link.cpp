@@ -119,4 +119,11 @@ Result<void> set_link_up(NetlinkSocket& socket, const std::string& name, bool up
     return socket.request(message, "cannot set link " + name + (up ? " up" : " down"));
 }
 
+Result<void> move_link(NetlinkSocket& socket, const std::string& name, int netns_fd,
+                       const std::string& netns) {
+    auto message = change_message(RTM_NEWLINK, 0, name);
+    message.put_u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd));
+    return socket.request(message, "cannot move link " + name + " to the network namespace " + netns);
+}
+
 } // namespace wgd::sys

@@ -37,6 +37,10 @@ Result<void> set_link_alias(NetlinkSocket& socket, const std::string& name, cons
 Result<void> set_link_mtu(NetlinkSocket& socket, const std::string& name, std::uint32_t mtu);
 Result<void> set_link_up(NetlinkSocket& socket, const std::string& name, bool up);
 
+// Into the namespace that `netns_fd` is open on.
+Result<void> move_link(NetlinkSocket& socket, const std::string& name, int netns_fd,
+                       const std::string& netns);
+
 // From RTM_NEWLINK or RTM_DELLINK; nullopt for a message that is about no link (a bridge's port).
 std::optional<KernelLink> parse_link(const nlmsghdr* message);
 

@@ -40,9 +40,61 @@ std::optional<plan::Backend> backend_of(const plan::Link& link, const UapiClient
     return std::nullopt;
 }
 
+Result<void> LinuxReader::with_eyes(const std::string& netns,
+                                    const std::function<Result<void>(Eyes&)>& work) {
+    if (netns.empty()) {
+        Eyes here{netlink_, kernel_, nftables_};
+        return work(here);
+    }
+    return namespaces_.run_in(netns, [&]() -> Result<void> {
+        auto netlink = NetlinkSocket::open();
+        WGD_TRY(netlink);
+        auto kernel = NetlinkClient::open();
+        WGD_TRY(kernel);
+        Nftables nftables;
+        Eyes there{*netlink, *kernel, nftables};
+        return work(there);
+    });
+}
+
 Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
     plan::Snapshot snapshot;
-    auto links = read_links(netlink_);
+    const auto look = [&](Eyes& eyes) -> Result<void> {
+        WGD_TRY(read_routing(eyes, scope, snapshot));
+        return read_rest(eyes, scope, snapshot);
+    };
+    if (scope.netns.empty()) {
+        WGD_TRY(with_eyes("", look));
+    } else {
+        // Datagrams to the endpoints go out here, whatever is inside.
+        plan::Snapshot outside;
+        WGD_TRY(with_eyes("", [&](Eyes& eyes) { return read_routing(eyes, scope, outside); }));
+        snapshot.netns = namespaces_.state(scope.netns);
+        auto dns = namespaces_.dns(scope.netns);
+        WGD_TRY(dns);
+        snapshot.netns_dns = std::move(*dns);
+        if (snapshot.netns != plan::NamespaceState::kAbsent) {
+            WGD_TRY(with_eyes(scope.netns, look));
+            // A link that is up in there is somebody's use of it.
+            const bool shared =
+                std::any_of(snapshot.links.begin(), snapshot.links.end(), [&](const auto& entry) {
+                    return entry.second.up && entry.first != "lo" && entry.first != scope.link;
+                });
+            if (shared && snapshot.netns == plan::NamespaceState::kOurs)
+                snapshot.netns = plan::NamespaceState::kOursInUse;
+        } else {
+            snapshot.ipv6_available = ipv6_available(); // a new one is as this one
+        }
+        snapshot.endpoint_paths = std::move(outside.endpoint_paths);
+        snapshot.default_path = std::move(outside.default_path);
+    }
+    snapshot.table_names = read_table_names();
+    return snapshot;
+}
+
+Result<void> LinuxReader::read_routing(Eyes& eyes, const ports::SnapshotScope& scope,
+                                       plan::Snapshot& snapshot) {
+    auto links = read_links(eyes.netlink);
     if (!links) return fail(std::move(links).error());
     LinkNames names;
     for (KernelLink& link : *links) {
@@ -50,17 +102,7 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
         snapshot.links.emplace(link.name, std::move(link));
     }
 
-    auto addresses = read_addresses(netlink_);
-    if (!addresses) return fail(std::move(addresses).error());
-    for (const auto& [index, prefix] : *addresses)
-        if (const auto name = names.find(index); name != names.end())
-            snapshot.addresses[name->second].push_back(prefix);
-
-    auto rules = read_rules(netlink_);
-    if (!rules) return fail(std::move(rules).error());
-    snapshot.rules = std::move(*rules);
-
-    auto routes = read_routes(netlink_);
+    auto routes = read_routes(eyes.netlink);
     if (!routes) return fail(std::move(routes).error());
     snapshot.routes.reserve(routes->size());
     for (const KernelRoute& route : *routes) {
@@ -88,9 +130,25 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
         snapshot.default_path = plan::EndpointPath{route->destination.address(), name->second, mtu};
         break;
     }
-    WGD_TRY(read_paths(scope, snapshot));
-    WGD_TRY(read_device_of(scope.link, snapshot));
-    read_marks(scope.link, snapshot);
+    return read_paths(eyes, scope, snapshot);
+}
+
+Result<void> LinuxReader::read_rest(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& snapshot) {
+    LinkNames names;
+    for (const auto& [name, link] : snapshot.links)
+        names.emplace(link.index, name);
+    auto addresses = read_addresses(eyes.netlink);
+    if (!addresses) return fail(std::move(addresses).error());
+    for (const auto& [index, prefix] : *addresses)
+        if (const auto name = names.find(index); name != names.end())
+            snapshot.addresses[name->second].push_back(prefix);
+
+    auto rules = read_rules(eyes.netlink);
+    if (!rules) return fail(std::move(rules).error());
+    snapshot.rules = std::move(*rules);
+
+    WGD_TRY(read_device_of(eyes, scope.link, snapshot));
+    read_marks(eyes, scope.link, snapshot);
 
     std::vector<std::string> keys = scope.sysctls;
     if (scope.forwarding) {
@@ -108,19 +166,18 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
         if (value) continue;
         if (value.error().code != ErrorCode::kNotFound) return fail(std::move(value).error());
     }
-    if (auto tables = nftables_.tables())
+    if (auto tables = eyes.nftables.tables())
         snapshot.tables = std::move(*tables);
     else
         snapshot.nftables_problem = tables.error().message;
-    snapshot.table_names = read_table_names();
     snapshot.ipv6_available = ipv6_available();
-    snapshot.dns = dns_.view(scope.link);
-    return snapshot;
+    if (scope.netns.empty()) snapshot.dns = dns_.view(scope.link);
+    return {};
 }
 
-Result<void> LinuxReader::read_paths(const ports::SnapshotScope& scope, plan::Snapshot& into) {
+Result<void> LinuxReader::read_paths(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into) {
     for (const IpAddress& endpoint : scope.endpoints) {
-        auto route = look_up_route(netlink_, endpoint, scope.mark);
+        auto route = look_up_route(eyes.netlink, endpoint, scope.mark);
         if (!route) return fail(std::move(route).error());
         if (!*route) continue;
         const auto link = std::find_if(into.links.begin(), into.links.end(), [&](const auto& entry) {
@@ -133,12 +190,13 @@ Result<void> LinuxReader::read_paths(const ports::SnapshotScope& scope, plan::Sn
     return {};
 }
 
-Result<void> LinuxReader::read_device_of(const std::string& link, plan::Snapshot& into) {
+Result<void> LinuxReader::read_device_of(Eyes& eyes, const std::string& link, plan::Snapshot& into) {
     const auto found = into.links.find(link);
     if (found == into.links.end()) return {};
     into.device_backend = backend_of(found->second, userspace_);
     if (!into.device_backend) return {};
-    auto device = *into.device_backend == plan::Backend::kKernel ? kernel_.get(link) : userspace_.get(link);
+    auto device =
+        *into.device_backend == plan::Backend::kKernel ? eyes.kernel.get(link) : userspace_.get(link);
     if (!device) return fail(std::move(device).error());
     into.device = std::move(*device);
     return {};
@@ -146,24 +204,32 @@ Result<void> LinuxReader::read_device_of(const std::string& link, plan::Snapshot
 
 // What other WireGuard devices use. One that does not answer is somebody else's trouble: its rules and routes
 // are in the snapshot, and they are what a mark collides with.
-void LinuxReader::read_marks(const std::string& except, plan::Snapshot& into) {
+void LinuxReader::read_marks(Eyes& eyes, const std::string& except, plan::Snapshot& into) {
     for (const auto& [name, link] : into.links) {
         if (name == except) continue;
         const auto backend = backend_of(link, userspace_);
         if (!backend) continue;
-        const auto device = *backend == plan::Backend::kKernel ? kernel_.get(name) : userspace_.get(name);
+        const auto device = *backend == plan::Backend::kKernel ? eyes.kernel.get(name) : userspace_.get(name);
         if (device && device->fwmark != 0) into.marks_in_use.insert(device->fwmark);
         if (device && device->listen_port != 0) into.listen_ports.insert(device->listen_port);
     }
 }
 
-Result<WgDevice> LinuxReader::read_device(const std::string& link) {
-    auto found = find_link(netlink_, link);
-    if (!found) return fail(std::move(found).error());
-    if (!*found) return fail(Error{ErrorCode::kNotFound, "there is no link named " + link, ENODEV});
-    const auto backend = backend_of(**found, userspace_);
-    if (!backend) return fail(ErrorCode::kUnsupported, link + " is not a WireGuard link");
-    return *backend == plan::Backend::kKernel ? kernel_.get(link) : userspace_.get(link);
+Result<WgDevice> LinuxReader::read_device(const std::string& link, const std::string& netns) {
+    WgDevice device;
+    const auto looked = with_eyes(netns, [&](Eyes& eyes) -> Result<void> {
+        auto found = find_link(eyes.netlink, link);
+        if (!found) return fail(std::move(found).error());
+        if (!*found) return fail(Error{ErrorCode::kNotFound, "there is no link named " + link, ENODEV});
+        const auto backend = backend_of(**found, userspace_);
+        if (!backend) return fail(ErrorCode::kUnsupported, link + " is not a WireGuard link");
+        auto read = *backend == plan::Backend::kKernel ? eyes.kernel.get(link) : userspace_.get(link);
+        WGD_TRY(read);
+        device = std::move(*read);
+        return {};
+    });
+    WGD_TRY(looked);
+    return device;
 }
 
 } // namespace wgd::sys

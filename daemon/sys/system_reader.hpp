@@ -6,6 +6,7 @@
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/ports/ports.hpp"
 #include "daemon/sys/dns_control.hpp"
+#include "daemon/sys/net_namespace.hpp"
 #include "daemon/sys/netlink_socket.hpp"
 #include "daemon/sys/nftables.hpp"
 
@@ -14,26 +15,41 @@ namespace wgd::sys {
 class LinuxReader final : public ports::SystemReader {
   public:
     // None is owned; all outlive the reader.
-    LinuxReader(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace, DnsControl& dns)
+    LinuxReader(NetlinkSocket& netlink, NetlinkClient& kernel, UapiClient& userspace, DnsControl& dns,
+                const NetNamespaces& namespaces)
         : netlink_(netlink)
         , kernel_(kernel)
         , userspace_(userspace)
-        , dns_(dns) {}
+        , dns_(dns)
+        , namespaces_(namespaces) {}
 
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
     Result<std::map<std::string, plan::TableState>> read_tables() override { return nftables_.tables(); }
-    Result<WgDevice> read_device(const std::string& link) override;
+    Result<WgDevice> read_device(const std::string& link, const std::string& netns) override;
 
   private:
-    Result<void> read_device_of(const std::string& link, plan::Snapshot& into);
-    Result<void> read_paths(const ports::SnapshotScope& scope, plan::Snapshot& into);
-    void read_marks(const std::string& except, plan::Snapshot& into);
+    // The sockets of the namespace that is looked at.
+    struct Eyes {
+        NetlinkSocket& netlink;
+        NetlinkClient& kernel;
+        Nftables& nftables;
+    };
+    Result<void> with_eyes(const std::string& netns, const std::function<Result<void>(Eyes&)>& work);
+
+    // Links, routes and the paths to endpoints.
+    Result<void> read_routing(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into);
+    // Everything else.
+    Result<void> read_rest(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into);
+    Result<void> read_device_of(Eyes& eyes, const std::string& link, plan::Snapshot& into);
+    Result<void> read_paths(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into);
+    void read_marks(Eyes& eyes, const std::string& except, plan::Snapshot& into);
 
     NetlinkSocket& netlink_;
     NetlinkClient& kernel_;
     UapiClient& userspace_;
     DnsControl& dns_;
     Nftables nftables_;
+    const NetNamespaces& namespaces_;
 };
 
 // The process behind a link decides what it is: kind "wireguard" is the kernel's; a TUN device whose name has

@@ -30,6 +30,7 @@ protected:
         object_.registerProperty("BackendReason").onInterface(INTERFACE_NAME).withGetter([this](){ return this->BackendReason(); });
         object_.registerProperty("KillSwitch").onInterface(INTERFACE_NAME).withGetter([this](){ return this->KillSwitch(); });
         object_.registerProperty("Interface").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Interface(); });
+        object_.registerProperty("Netns").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Netns(); });
         object_.registerProperty("Ifindex").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Ifindex(); });
         object_.registerProperty("PublicKey").onInterface(INTERFACE_NAME).withGetter([this](){ return this->PublicKey(); });
         object_.registerProperty("ListenPort").onInterface(INTERFACE_NAME).withGetter([this](){ return this->ListenPort(); });
@@ -58,6 +59,7 @@ private:
     virtual std::string BackendReason() = 0;
     virtual std::string KillSwitch() = 0;
     virtual std::string Interface() = 0;
+    virtual std::string Netns() = 0;
     virtual uint32_t Ifindex() = 0;
     virtual std::string PublicKey() = 0;
     virtual uint16_t ListenPort() = 0;

@@ -70,6 +70,11 @@ public:
         return proxy_.getProperty("Interface").onInterface(INTERFACE_NAME);
     }
 
+    std::string Netns()
+    {
+        return proxy_.getProperty("Netns").onInterface(INTERFACE_NAME);
+    }
+
     uint32_t Ifindex()
     {
         return proxy_.getProperty("Ifindex").onInterface(INTERFACE_NAME);

@@ -45,6 +45,7 @@ class Script {
         dns();
         mtu_and_ipv6();
         teardown();
+        namespaces();
         return std::move(deviations_);
     }
 
@@ -196,9 +197,9 @@ class Script {
             see(second != nullptr && second->allowed_ips == std::vector{prefix("10.201.9.0/24")},
                 "a new list replaces the old");
         }
-        const auto alone = run_.reader.read_device(a_);
+        const auto alone = run_.reader.read_device(a_, "");
         see(alone && alone->peers.size() == 1, "the device can be read alone");
-        see(!run_.reader.read_device(b_), "a device that is not there cannot be read");
+        see(!run_.reader.read_device(b_, ""), "a device that is not there cannot be read");
     }
 
     void addresses() {
@@ -474,6 +475,63 @@ class Script {
         see(!s.device, "and its device");
         ok(DeleteLink{b_, run_.backend});
         see(look().links.count(b_) == 0, "nothing is left");
+    }
+
+    Snapshot look_into(const std::string& netns) {
+        ports::SnapshotScope scope;
+        scope.link = a_;
+        scope.netns = netns;
+        auto snapshot = run_.reader.read(scope);
+        if (snapshot) return std::move(*snapshot);
+        deviate("reading " + netns + " failed: " + snapshot.error().message, "");
+        return {};
+    }
+
+    void namespaces() {
+        const std::string ns = run_.prefix + "ns";
+        const auto inside = [&](Op op) { return in_namespace(ns, std::move(op)); };
+        see(look_into(ns).netns == NamespaceState::kAbsent, "there is no such namespace yet");
+        refused(inside(SetLinkUp{"lo", true}), "nobody is where nothing is");
+        ok(inside(DeleteLink{a_, run_.backend}), "what is not there needs no deleting");
+        twice(CreateNamespace{ns});
+        Snapshot s = look_into(ns);
+        see(s.netns == NamespaceState::kOurs, "a namespace we made is ours");
+        see(s.links.size() == 1 && s.links.count("lo") == 1 && !s.links.at("lo").up,
+            "it has a loopback link that is down");
+        twice(inside(SetLinkUp{"lo", true}));
+
+        ok(CreateLink{a_, run_.backend, std::string(kLinkAliasPrefix) + a_});
+        twice(MoveLink{a_, ns});
+        see(look().links.count(a_) == 0, "a link that moved is gone from here");
+        s = look_into(ns);
+        see(s.links.count(a_) == 1 && !s.links.at(a_).up, "and there, down");
+        see(s.links.count(a_) == 1 && s.links.at(a_).alias == std::string(kLinkAliasPrefix) + a_,
+            "with its mark");
+        see(s.device_backend == run_.backend, "and is a WireGuard link still");
+        auto delta = std::make_shared<DeviceDelta>();
+        delta->listen_port = 51911;
+        ok(inside(ConfigureDevice{a_, delta}));
+        twice(inside(AddAddress{a_, prefix("10.201.0.2/24")}));
+        ok(inside(SetLinkUp{a_, true}));
+        const Route whole{prefix("0.0.0.0/0"), a_, kMainTable, kRouteProtocol, 0};
+        twice(inside(AddRoute{whole}));
+        s = look_into(ns);
+        see(s.device && s.device->listen_port == 51911, "it is configured in there");
+        see(has_address(s, a_, prefix("10.201.0.2/24")), "has its address there");
+        see(route(s, "0.0.0.0/0", a_, kMainTable) != nullptr, "and the default route of the namespace");
+        see(route(look(), "0.0.0.0/0", a_, kMainTable) == nullptr, "which is nothing to us here");
+        see(run_.reader.read_device(a_, ns).has_value(), "its device can be read");
+
+        const std::string text = std::string(kNamespaceDnsMark) + "\nnameserver 10.201.0.1\n";
+        twice(SetNamespaceDns{ns, text});
+        see(look_into(ns).netns_dns == text, "its resolv.conf is what was asked for");
+        twice(SetNamespaceDns{ns, ""});
+        see(look_into(ns).netns_dns.empty(), "or gone");
+
+        twice(inside(DeleteLink{a_, run_.backend}));
+        see(look_into(ns).links.count(a_) == 0, "a link is deleted where it is");
+        twice(RemoveNamespace{ns});
+        see(look_into(ns).netns == NamespaceState::kAbsent, "and then its namespace");
     }
 
     const Conformance& run_;

@@ -147,6 +147,9 @@ void FakeKernel::add_link_local(FakeLink& link) {
 }
 
 void FakeKernel::remove_link(const std::string& name) {
+    if (links_.count(name) == 0)
+        for (auto& [netns, inside] : netns_)
+            if (inside->has_link(name)) return inside->remove_link(name);
     dns.link_gone(name);
     links_.erase(name);
     sysctls_.erase(promote_secondaries_key(name));
@@ -389,6 +392,11 @@ struct FakeKernel::Apply {
     Result<void> operator()(const SetDns& op) const { return world.dns.set(op); }
     Result<void> operator()(const ClearDns& op) const { return world.dns.clear(op); }
     // A shell in which "make X" and "drop X" have an effect and "false" fails.
+    Result<void> operator()(const CreateNamespace& op) const { return world.change_netns(op); }
+    Result<void> operator()(const RemoveNamespace& op) const { return world.change_netns(op); }
+    Result<void> operator()(const MoveLink& op) const { return world.change_netns(op); }
+    Result<void> operator()(const SetNamespaceDns& op) const { return world.change_netns(op); }
+    Result<void> operator()(const InNamespace& op) const { return world.change_netns(op); }
     Result<void> operator()(const RunHook& op) const {
         world.hooks_run_.push_back(op.phase + ": " + op.command);
         if (op.command.rfind("make ", 0) == 0)
@@ -441,6 +449,7 @@ std::optional<EndpointPath> FakeKernel::path_to(const IpAddress& address, const 
 
 Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
     if (faults_.dead()) return fail(ErrorCode::kInternal, "the daemon is dead");
+    if (!scope.netns.empty()) return read_inside(scope);
     Snapshot snapshot;
     for (const auto& [name, link] : links_) {
         snapshot.links[name] = link.link;
@@ -490,7 +499,12 @@ Result<std::map<std::string, TableState>> FakeKernel::read_tables() {
     return tables;
 }
 
-Result<WgDevice> FakeKernel::read_device(const std::string& name) {
+Result<WgDevice> FakeKernel::read_device(const std::string& name, const std::string& netns_name) {
+    if (!netns_name.empty()) {
+        FakeKernel* inside = netns(netns_name);
+        if (inside == nullptr) return fail_errno(ErrorCode::kKernel, ENOENT, netns_name);
+        return inside->read_device(name);
+    }
     const auto found = links_.find(name);
     if (found == links_.end() || !found->second.device) return fail_errno(ErrorCode::kKernel, ENODEV, name);
     const WgDevice& from = *found->second.device;
@@ -518,7 +532,9 @@ Result<WgDevice> FakeKernel::read_device(const std::string& name) {
 // ---- somebody else's doing
 
 Result<void> FakeKernel::watch_datapath(const std::string& link) {
-    if (!has_link(link)) return fail(ErrorCode::kNotFound, "no datapath for " + link);
+    if (!has_link(link) && std::none_of(netns_.begin(), netns_.end(),
+                                        [&](const auto& entry) { return entry.second->has_link(link); }))
+        return fail(ErrorCode::kNotFound, "no datapath for " + link);
     watched_.insert(link);
     return {};
 }
@@ -620,6 +636,10 @@ std::string FakeKernel::dump() const {
     text += dns.dump();
     for (const std::string& made : made_)
         text += "made " + made + "\n";
+    for (const auto& [name, inside] : netns_)
+        text += "namespace " + name + " {\n" + inside->dump() + "}\n";
+    for (const auto& [name, resolv_conf] : netns_dns_)
+        text += "resolv.conf of " + name + ": " + resolv_conf;
     return text;
 }
 

@@ -13,6 +13,8 @@
 //   2;
 //   - an MTU below 1280 ends IPv6 on the link;
 //   - an nftables table is replaced whole or not at all, whatever links it names;
+//   - a link that moves to another namespace is down there and has lost its addresses and routes;
+//   - a namespace begins with a loopback link that is down, and takes its links along when it goes;
 //   - an allowed IP belongs to one peer: adding it to another takes it away from the first.
 //
 // tests/fakes/conformance.hpp runs the same script here and on a real network namespace.
@@ -20,6 +22,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,7 +41,7 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     // Ports.
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
     Result<std::map<std::string, plan::TableState>> read_tables() override;
-    Result<WgDevice> read_device(const std::string& link) override;
+    Result<WgDevice> read_device(const std::string& link, const std::string& netns = "") override;
     void perform(const plan::Op& op, ports::Done done) override;
     void set_observer(ports::WorldObserver* observer) override { observer_ = observer; }
     Result<void> watch_datapath(const std::string& link) override;
@@ -80,6 +83,15 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     [[nodiscard]] const std::vector<plan::Rule>& rules() const { return rules_; }
     [[nodiscard]] const std::vector<plan::Route>& routes() const { return routes_; }
     [[nodiscard]] bool has_link(const std::string& name) const { return links_.count(name) != 0; }
+    // What is in a namespace; null if there is none of this name.
+    FakeKernel* netns(const std::string& name);
+    void add_netns(const std::string& name) { (void)make_netns(name); }     // as `ip netns add` does
+    void enter_netns(const std::string& name) { busy_netns_.insert(name); } // a process of somebody's
+    void set_netns_dns(const std::string& name, const std::string& text) { netns_dns_[name] = text; }
+    [[nodiscard]] std::string netns_dns(const std::string& name) const {
+        const auto found = netns_dns_.find(name);
+        return found == netns_dns_.end() ? "" : found->second;
+    }
     [[nodiscard]] std::string sysctl(const std::string& key) const { return sysctls_.at(key); }
     [[nodiscard]] const std::vector<std::string>& hooks_run() const { return hooks_run_; }
     [[nodiscard]] bool watched(const std::string& link) const { return watched_.count(link) != 0; }
@@ -97,6 +109,13 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     struct Apply;
 
     Result<FakeLink*> find(const std::string& name);
+    FakeKernel& make_netns(const std::string& name);
+    Result<void> change_netns(const plan::CreateNamespace& op);
+    Result<void> change_netns(const plan::RemoveNamespace& op);
+    Result<void> change_netns(const plan::MoveLink& op);
+    Result<void> change_netns(const plan::SetNamespaceDns& op);
+    Result<void> change_netns(const plan::InNamespace& op);
+    plan::Snapshot read_inside(const ports::SnapshotScope& scope);
     void remove_link(const std::string& name);
     void connect(const FakeLink& link, const IpPrefix& address);
     void disconnect(const FakeLink& link, const IpPrefix& address);
@@ -125,6 +144,10 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     std::string nftables_problem_;
     std::set<std::string> made_; // what hooks left in the world
     std::vector<std::string> hooks_run_;
+    std::map<std::string, std::unique_ptr<FakeKernel>> netns_;
+    std::set<std::string> own_netns_;  // that an op has made
+    std::set<std::string> busy_netns_; // with processes in them
+    std::map<std::string, std::string> netns_dns_;
     bool ipv6_ = true;
     std::uint32_t next_index_ = 1;
 };

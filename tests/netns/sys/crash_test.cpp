@@ -66,9 +66,11 @@ struct Daemon {
     NetlinkClient kernel = NetlinkClient::open().value();
     UapiClient userspace;
     sys::DatapathProcesses datapaths;
+    sys::NetNamespaces namespaces{{"/run/netns", "/run/netns-etc", "/run/wgd/netns"}};
     std::unique_ptr<sys::DnsControl> dns = test::dns_of_test(runner.loop());
-    sys::LinuxReader reader{netlink, kernel, userspace, *dns};
-    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, *dns, runner.loop(), "/etc/wireguard"};
+    sys::LinuxReader reader{netlink, kernel, userspace, *dns, namespaces};
+    sys::LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,
+                                *dns,    runner.loop(), "/etc/wireguard", namespaces};
     InjuredExecutor injured;
     sys::DirectoryProfileStore profiles{{"/run/profiles", kMaxProfileBytes}};
     std::unique_ptr<sys::ThreadResolver> resolver =

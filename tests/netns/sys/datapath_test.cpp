@@ -123,8 +123,8 @@ TEST_CASE("what is not ours is neither joined nor deleted") {
     CHECK(link_exists("home"));
     CHECK(machine.perform(plan::ConfigureDevice{"home", std::make_shared<DeviceDelta>()}).error().code ==
           ErrorCode::kUnsupported);
-    CHECK(machine.reader.read_device("home").error().code == ErrorCode::kUnsupported);
-    CHECK(machine.reader.read_device("nowhere").error().code == ErrorCode::kNotFound);
+    CHECK(machine.reader.read_device("home", "").error().code == ErrorCode::kUnsupported);
+    CHECK(machine.reader.read_device("nowhere", "").error().code == ErrorCode::kNotFound);
 
     // Somebody's wireguard-go serves the name: it is not taken for a half-made tunnel of ours.
     run("/usr/bin/wireguard-go theirs >/dev/null 2>&1");
@@ -245,9 +245,10 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
             DatapathProcesses datapaths(
                 runner.loop(),
                 test::Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
+            const NetNamespaces namespaces{{}};
             const auto dns = test::dns_of_test(runner.loop());
-            LinuxExecutor executor{netlink, kernel,        userspace,       datapaths,
-                                   *dns,    runner.loop(), "/etc/wireguard"};
+            LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,
+                                   *dns,    runner.loop(), "/etc/wireguard", namespaces};
             auto created =
                 runner.finish([&](ports::Done done) { executor.perform(kCreate, std::move(done)); });
             if (!created) ::_exit(1);
@@ -264,8 +265,10 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
         UapiClient userspace;
         DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, std::chrono::seconds(10),
                                                                           std::chrono::seconds(5)));
+        const NetNamespaces namespaces{{}};
         const auto dns = test::dns_of_test(runner.loop());
-        LinuxExecutor executor{netlink, kernel, userspace, datapaths, *dns, runner.loop(), "/etc/wireguard"};
+        LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,
+                               *dns,    runner.loop(), "/etc/wireguard", namespaces};
         std::string exit;
         datapaths.on_exit([&](const std::string&, const std::string& how, bool) { exit = how; });
         CHECK(datapaths.started_by_us("home"));

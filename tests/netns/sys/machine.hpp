@@ -42,9 +42,11 @@ struct Machine {
     NetlinkClient kernel = NetlinkClient::open().value();
     UapiClient userspace;
     sys::DatapathProcesses datapaths;
+    sys::NetNamespaces namespaces{{"/run/netns", "/run/netns-etc", "/run/wgd/netns"}};
     std::unique_ptr<sys::DnsControl> dns = dns_of_test(runner.loop());
-    sys::LinuxExecutor executor{netlink, kernel, userspace, datapaths, *dns, runner.loop(), "/etc/wireguard"};
-    sys::LinuxReader reader{netlink, kernel, userspace, *dns};
+    sys::LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,
+                                *dns,    runner.loop(), "/etc/wireguard", namespaces};
+    sys::LinuxReader reader{netlink, kernel, userspace, *dns, namespaces};
 
     explicit Machine(const std::string& program, Duration start_limit = std::chrono::seconds(10),
                      Duration stop_limit = std::chrono::seconds(5))

@@ -11,6 +11,7 @@ TEST_CASE("a record is read as it was written") {
     record.intent = GENERATE(Record::Intent::kUp, Record::Intent::kReconcile, Record::Intent::kDown);
     record.backend = GENERATE(plan::Backend::kKernel, plan::Backend::kUserspace);
     record.backend_reason = "because of \"this\"";
+    record.netns = GENERATE("", "vpn");
     record.mark = 51820;
     plan::Rule rule;
     rule.family = Family::kIpv6;

@@ -67,6 +67,8 @@ TEST_CASE("settings: every problem, with its line and what was meant") {
     CHECK(complaint("daemon = \"x\"\n").find("wgd.toml:1:") == 0);
     CHECK(complaint("[daemon\n").find("wgd.toml:1:") == 0);
     CHECK(complaint("[daemon]\nlog_level = \"info\"\nlog_level = \"debug\"\n").find("wgd.toml:") == 0);
+    CHECK(complaint("[defaults]\nnetns = \"../x\"\n").find("wgd.toml:2: netns is a name of letters") == 0);
+    CHECK(complaint("[defaults]\nnetns = \"..\"\n").find("wgd.toml:2: netns is a name of letters") == 0);
     CHECK(complaint("[defaults]\nexclude = \"lan\"\n").find("wgd.toml:2: exclude is a list") == 0);
     CHECK(complaint("[defaults]\nexclude = [\"10/8\",\n \"0.0.0.0/0\"]\n") ==
           "wgd.toml:2: exclude has \"10/8\", which is neither an address range nor \"lan\"\n"
@@ -134,7 +136,7 @@ TEST_CASE("settings: conf/wgd.toml as it is installed, and with every key in for
     expected.datapath = settings->datapath;
     CHECK(*settings == expected);
     for (const char* key : {"profile_dir", "datapath", "log_level", "backend", "endpoint_wait",
-                            "endpoint_retry", "endpoint_retry_max", "exclude"})
+                            "endpoint_retry", "endpoint_retry_max", "exclude", "netns"})
         CHECK(in_force.find(std::string("\n") + key + " = ") != std::string::npos);
 
     const auto example = Settings::parse(
