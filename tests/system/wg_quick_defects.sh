@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What wg-quick 1.0.20210914 gets wrong, each reproduced with it once, and what wgd does instead. Of D1, D2 and D5, the
-# parts that are `reload` and `save` are for the tests of those verbs.
+# What wg-quick 1.0.20210914 gets wrong, each reproduced with it once, and what wgd does instead. Of D5, `save`
+# itself is for the test of that verb.
 #
 #   defect                                                              tested
-#   D1  reload takes a full tunnel's mark away; then down leaves rules  here (a mark that went); unit/plan/diff_test
-#   D2  reload erases a key that PreUp set                              unit/plan/derive_test
+#   D1  reload takes a full tunnel's mark away; then down leaves rules  here, unit/plan/diff_test
+#   D2  reload erases a key that PreUp set, and changes the port        here, unit/plan/derive_test
 #   D3  down of one full tunnel takes the others' rules along           two_tunnels.sh, unit/control/manager_test
 #   D4  two full tunnels at once: no rules at all                       two_tunnels.sh, unit/control/manager_test
 #   D5  save drops comments, names, search domains                      unit/config/editor_test (the editor)
@@ -67,6 +67,32 @@ check "up" wgctl home up d1
 check "  ... rules of both families" test "$(tunnel_rules 4) $(tunnel_rules 6)" = "2 2"
 on home wg set d1 fwmark 0
 check "down" wgctl home down d1
+check_as_before
+
+heading "D1: reload keeps a full tunnel's mark and rules"
+profile_with d1
+check "up" wgctl home up d1
+mark=$(on home wg show d1 fwmark)
+on home sed -i 's/^PersistentKeepalive.*/PersistentKeepalive = 17/' /etc/wireguard/d1.conf
+check "reload of a changed profile" wgctl home reload d1
+check "  ... the change is there" test "$(on home wg show d1 persistent-keepalive | cut -f2)" = 17
+check "  ... and the mark is what it was ($mark)" test "$mark" != off -a "$(on home wg show d1 fwmark)" = "$mark"
+check "  ... with rules of both families" test "$(tunnel_rules 4) $(tunnel_rules 6)" = "2 2"
+check "down" wgctl home down d1
+check_as_before
+
+heading "D2: reload keeps a key that a hook set, and the port that was drawn"
+split_with d2 "PreUp = echo '$HOME_KEY' | wg set %i private-key /dev/stdin"
+on home sed -i '/^PrivateKey/d' /etc/wireguard/d2.conf
+check "up" wgctl home up d2
+check "  ... with the hook's key" test "$(on home wg show d2 public-key)" = "$HOME_PUBLIC"
+port=$(on home wg show d2 listen-port)
+on home sed -i 's/^PersistentKeepalive.*/PersistentKeepalive = 17/' /etc/wireguard/d2.conf
+check "reload of a changed profile" wgctl home reload d2
+check "  ... the change is there" test "$(on home wg show d2 persistent-keepalive | cut -f2)" = 17
+check "  ... and the key is the hook's" test "$(on home wg show d2 public-key)" = "$HOME_PUBLIC"
+check "  ... and the port the same ($port)" test "$(on home wg show d2 listen-port)" = "$port"
+check "down" wgctl home down d2
 check_as_before
 
 heading "D6: DNS with search domains alone is not ignored silently"
