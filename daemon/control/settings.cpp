@@ -277,6 +277,12 @@ class Reader {
             problem(value,
                     fmt::format("endpoint_retry ({} s) is more than endpoint_retry_max ({} s) in [{}]",
                                 into.endpoint_retry.count(), into.endpoint_retry_max.count(), section));
+        // The switch closes the machine; a tunnel in a namespace of its own leaves the machine alone.
+        if (!into.netns.empty() && into.kill_switch != plan::LockMode::kOff)
+            problem(value,
+                    fmt::format("kill_switch and netns exclude each other in [{}]: a namespace whose only "
+                                "network is the tunnel leaks nothing",
+                                section));
     }
 
     void tunnels(const toml::value& value) {

@@ -69,6 +69,8 @@ TEST_CASE("settings: every problem, with its line and what was meant") {
     CHECK(complaint("[daemon]\nlog_level = \"info\"\nlog_level = \"debug\"\n").find("wgd.toml:") == 0);
     CHECK(complaint("[defaults]\nnetns = \"../x\"\n").find("wgd.toml:2: netns is a name of letters") == 0);
     CHECK(complaint("[defaults]\nnetns = \"..\"\n").find("wgd.toml:2: netns is a name of letters") == 0);
+    CHECK(complaint("[defaults]\nkill_switch = true\n[tunnel.x]\nnetns = \"vpn\"\n")
+              .find("wgd.toml:3: kill_switch and netns exclude each other in [tunnel.x]") == 0);
     CHECK(complaint("[defaults]\nexclude = \"lan\"\n").find("wgd.toml:2: exclude is a list") == 0);
     CHECK(complaint("[defaults]\nexclude = [\"10/8\",\n \"0.0.0.0/0\"]\n") ==
           "wgd.toml:2: exclude has \"10/8\", which is neither an address range nor \"lan\"\n"
