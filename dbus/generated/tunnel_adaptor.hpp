@@ -42,7 +42,7 @@ protected:
         object_.registerProperty("DnsReason").onInterface(INTERFACE_NAME).withGetter([this](){ return this->DnsReason(); });
         object_.registerProperty("PeerCount").onInterface(INTERFACE_NAME).withGetter([this](){ return this->PeerCount(); });
         object_.registerProperty("Warnings").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Warnings(); }).withUpdateBehavior(sdbus::Flags::EMITS_INVALIDATION_SIGNAL);
-        object_.registerProperty("Drift").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Drift(); }).withUpdateBehavior(sdbus::Flags::EMITS_CHANGE_SIGNAL);
+        object_.registerProperty("Drift").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Drift(); });
         object_.registerProperty("Residue").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Residue(); }).withUpdateBehavior(sdbus::Flags::EMITS_INVALIDATION_SIGNAL);
     }
 

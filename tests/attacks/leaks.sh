@@ -17,7 +17,8 @@ enter_scene "$@"
 make_world
 provider_peer
 # For LocalNet: the attacker answers for whatever home believes to be on its own network.
-on provider bash -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp'
+on provider bash -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp
+    echo 0 >/proc/sys/net/ipv4/neigh/eth0/proxy_delay'
 start_bus home
 profile() { # NAME ALLOWED-IPS [LINE]
     full_tunnel_profile "$PEER_V4:$PEER_PORT" |
@@ -97,6 +98,9 @@ tunnel_vision() { # CVE-2024-3661: routes of a DHCP server (option 121), more sp
 local_net() { # CVE-2023-36672: the network says that the target's addresses are its own
     on home ip address add 198.51.100.200/24 dev eth0
     send "$INTERNET_V4" 4003
+    # They wait for the answer to "who has it?", which takes its time.
+    on home bash -c 'for i in {1..50}; do ip neigh show "$0" dev eth0 | grep -qE "REACHABLE|STALE|DELAY" && break; sleep 0.02; done' \
+        "$INTERNET_V4"
     in_clear "udp dst port 4003"
     on home ip address del 198.51.100.200/24 dev eth0
 }

@@ -95,9 +95,10 @@ TEST_CASE("JSON keeps its shape") {
     std::string keys;
     for (const auto& [key, value] : json["tunnels"][0].items())
         keys += key + " ";
-    CHECK(keys == "name state last_error backend backend_reason kill_switch interface netns ifindex public_key "
-                  "listen_port fwmark mtu "
-                  "addresses dns dns_backend dns_reason warnings residue drift peers ");
+    CHECK(keys ==
+          "name state last_error backend backend_reason kill_switch interface netns ifindex public_key "
+          "listen_port fwmark mtu "
+          "addresses dns dns_backend dns_reason warnings residue drift peers ");
     keys.clear();
     for (const auto& [key, value] : json["tunnels"][0]["peers"][1].items())
         keys += key + " ";

@@ -17,7 +17,7 @@ struct World : FakeWorld {
 const std::string kProfile =
     "[Interface]\nPrivateKey = " + fakes::kPrivateKey +
     "\nAddress = 10.1.0.1/24 # ours\nListenPort = 51820\n[Peer]\nPublicKey = " + fakes::kPeerA +
-    "\nAllowedIPs = 0.0.0.0/0\nEndpoint = vpn.example.net:1\n";
+    "\nAllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = vpn.example.net:1\n";
 
 } // namespace
 
