@@ -73,19 +73,13 @@ apt_install() { # PACKAGE...
 
 # Configures and builds build/release: the programs, and with --tests the tests as well.
 build_release() { # TESTS (--tests or nothing)
-    local options=() started=$SECONDS
+    local options=(-DWGD_PRECOMPILE=ON) started=$SECONDS
     { command -v cmake && command -v ninja; } >/dev/null ||
         die "cmake or ninja is missing: install the packages that scripts/packages.txt lists."
     if [ "$1" = --tests ]; then
         options+=(-DWGD_TESTS=ON)
     elif [ ! -e "$BUILD/CMakeCache.txt" ]; then
         options+=(-DWGD_TESTS=OFF)
-    fi
-    if command -v ccache >/dev/null; then
-        export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
-        options+=(-DWGD_PRECOMPILE=OFF)
-    else
-        options+=(-DWGD_PRECOMPILE=ON)
     fi
     step "Configuring build/release"
     (cd "$ROOT" && cmake --preset release --log-level=WARNING "${options[@]}") ||
