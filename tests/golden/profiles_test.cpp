@@ -11,13 +11,14 @@
 
 #include "common/config/strip.hpp"
 #include "tests/golden/profile_dump.hpp"
+#include "tests/source_tree/source_tree.hpp"
 
 using namespace wgd;
 namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kRoot = fs::path(WGD_SOURCE_DIR) / "tests/golden";
+const fs::path kRoot = test::source_tree("tests/golden");
 
 std::string read(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);

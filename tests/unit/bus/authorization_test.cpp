@@ -7,13 +7,14 @@
 #include <sstream>
 
 #include "dbus/names.hpp"
+#include "tests/source_tree/source_tree.hpp"
 
 using namespace wgd;
 
 namespace {
 
 std::vector<std::string> methods_of(const std::string& interface) {
-    std::ifstream file(std::string(WGD_SOURCE_DIR) + "/dbus/" + interface + ".xml");
+    std::ifstream file(test::source_tree("dbus/" + interface + ".xml"));
     REQUIRE(file);
     std::stringstream text;
     text << file.rdbuf();

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "common/config/parser.hpp"
+#include "tests/source_tree/source_tree.hpp"
 
 using namespace wgd;
 
@@ -126,7 +127,8 @@ TEST_CASE("an added peer cannot smuggle in lines") {
 
 TEST_CASE("every golden profile: setting a key and adding and removing a peer leave the rest alone") {
     std::size_t seen = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(WGD_SOURCE_DIR "/tests/golden/profiles")) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(test::source_tree("tests/golden/profiles"))) {
         if (entry.path().extension() != ".conf") continue;
         CAPTURE(entry.path().filename().string());
         std::ifstream in(entry.path(), std::ios::binary);

@@ -20,6 +20,7 @@
 #include "common/config/parser.hpp"
 #include "common/config/profile_delta.hpp"
 #include "common/config/strip.hpp"
+#include "tests/source_tree/source_tree.hpp"
 #include "tests/unit/wgapi/wireguard_go.hpp"
 
 #include "common/wgapi/uapi_client.hpp"
@@ -30,7 +31,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kGolden = fs::path(WGD_SOURCE_DIR) / "tests/golden";
+const fs::path kGolden = test::source_tree("tests/golden");
 const auto kName = *ProfileName::parse("golden");
 
 std::string read(const fs::path& path) {

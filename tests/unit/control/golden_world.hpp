@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/source_tree/source_tree.hpp"
 #include "tests/unit/control/daemon_fixture.hpp"
 
 namespace wgd::control {
@@ -16,7 +17,7 @@ namespace wgd::control {
 inline std::vector<fakes::NamedProfile> golden_profiles() {
     std::vector<fakes::NamedProfile> profiles;
     for (const auto& entry :
-         std::filesystem::directory_iterator(std::string(WGD_SOURCE_DIR) + "/tests/golden/profiles")) {
+         std::filesystem::directory_iterator(test::source_tree("tests/golden/profiles"))) {
         if (entry.path().extension() != ".conf") continue;
         std::ifstream file(entry.path(), std::ios::binary);
         std::stringstream text;

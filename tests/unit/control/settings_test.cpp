@@ -6,6 +6,7 @@
 
 #include "daemon/control/settings.hpp"
 #include "daemon/plan/exclusion.hpp"
+#include "tests/source_tree/source_tree.hpp"
 
 using namespace wgd;
 using namespace wgd::control;
@@ -21,7 +22,7 @@ std::string complaint(const std::string& text) {
 }
 
 std::string documented() {
-    std::ifstream file(std::string(WGD_SOURCE_DIR) + "/conf/wgd.toml");
+    std::ifstream file(test::source_tree("conf/wgd.toml"));
     REQUIRE(file);
     std::stringstream text;
     text << file.rdbuf();

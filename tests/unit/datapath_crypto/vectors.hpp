@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "common/base/encoding.hpp"
+#include "tests/source_tree/source_tree.hpp"
 
 namespace wgd::test {
 
 using Fields = std::vector<std::string>;
 
 inline std::vector<Fields> read_vectors(const std::string& name) {
-    std::ifstream file(std::string(WGD_SOURCE_DIR "/tests/vectors/") + name);
+    std::ifstream file(source_tree("tests/vectors/" + name));
     std::vector<Fields> tests;
     for (std::string line; std::getline(file, line);) {
         if (line.empty() || line[0] == '#') continue;
