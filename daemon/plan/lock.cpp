@@ -78,8 +78,6 @@ void tunnel_rules(Rules& rules, const LockedTunnel& tunnel, const Direction& dir
             rules.rule("{}{} {} . udp {} {{ {} }} accept",
                        direction.outwards ? fmt::format("meta mark {:#x} ", tunnel.fwmark) : "", name,
                        direction.peer, direction.peer_port, endpoints);
-        if (const auto excluded = ranges_of(tunnel.excluded, family); !excluded.empty())
-            rules.rule("{} {} {{ {} }} accept", name, direction.peer, excluded);
     }
     if (!tunnel.asks_names) return;
     if (direction.outwards)
@@ -90,12 +88,21 @@ void tunnel_rules(Rules& rules, const LockedTunnel& tunnel, const Direction& dir
                    tunnel.fwmark);
 }
 
-// Private addresses and nothing else: a public prefix that a rogue router puts on-link (TunnelCrack LocalNet)
-// is not among them.
-void lan_rules(Rules& rules, const Direction& direction) {
+// What may be reached in clear: what a tunnel excludes; and of the local network private addresses and
+// nothing else: a public prefix that a rogue router puts on-link (TunnelCrack LocalNet) is not among them.
+// After the rules of all tunnels: what is outside for one of them may be inside another.
+void outside_rules(Rules& rules, const LockTable& table, const Direction& direction) {
+    std::vector<IpPrefix> ranges;
+    for (const LockedTunnel& tunnel : table.tunnels)
+        ranges.insert(ranges.end(), tunnel.excluded.begin(), tunnel.excluded.end());
+    if (table.allow_lan) ranges.insert(ranges.end(), lan_ranges().begin(), lan_ranges().end());
+    if (ranges.empty()) return;
+    // Names are asked inside the tunnel only, in clear or not. Its own servers stay inside although an
+    // excluded range holds them (derive_exclusions).
+    if (direction.outwards) rules.rule("meta l4proto {{ tcp, udp }} th dport {{ 53, 853 }} drop");
     for (const Family family : {Family::kIpv4, Family::kIpv6})
-        rules.rule("{} {} {{ {} }} accept", family_name(family), direction.peer,
-                   ranges_of(lan_ranges(), family));
+        if (const auto list = ranges_of(ranges, family); !list.empty())
+            rules.rule("{} {} {{ {} }} accept", family_name(family), direction.peer, list);
 }
 
 // Priority just before `filter`: another table may still forbid more, none can allow what is dropped here.
@@ -110,11 +117,7 @@ std::string body_of(const LockTable& table) {
     rules.rule("ip6 saddr fe80::/10 ip6 daddr {{ ff02::1:2, ff05::1:3 }} udp sport 546 udp dport 547 accept");
     rules.rule("icmpv6 type nd-router-solicit ip6 daddr ff02::2 ip6 hoplimit 255 accept");
     rules.rule("icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} ip6 hoplimit 255 accept");
-    if (table.allow_lan) {
-        // Names are asked inside the tunnel only, in clear or not.
-        rules.rule("meta l4proto {{ tcp, udp }} th dport {{ 53, 853 }} drop");
-        lan_rules(rules, kLeaving);
-    }
+    outside_rules(rules, table, kLeaving);
     rules.end();
 
     rules.chain("entering", "input");
@@ -129,7 +132,7 @@ std::string body_of(const LockTable& table) {
     // No redirects: whoever can send one on this link could only lead us astray.
     rules.rule("icmpv6 type nd-router-advert ip6 saddr fe80::/10 ip6 hoplimit 255 accept");
     rules.rule("icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} ip6 hoplimit 255 accept");
-    if (table.allow_lan) lan_rules(rules, kEntering);
+    outside_rules(rules, table, kEntering);
     rules.end();
 
     rules.chain("passing", "forward");

@@ -32,6 +32,8 @@ profile opensplit "10.5.0.0/24"
 profile lockedsplit "10.5.0.0/24"
 profile failing "0.0.0.0/0, ::/0" "PreUp = exit 1"
 profile lan "0.0.0.0/0, ::/0"
+profile openexcept "0.0.0.0/0, ::/0"
+profile lockedexcept "0.0.0.0/0, ::/0"
 settings() { # LOCKDOWN
     cat >"$SCENE/home/wgd.toml" <<EOT
 [daemon]
@@ -46,6 +48,11 @@ kill_switch = true
 kill_switch = true
 [tunnel.lan]
 kill_switch = "lan"
+[tunnel.openexcept]
+exclude = ["192.0.2.0/24"]
+[tunnel.lockedexcept]
+exclude = ["192.0.2.0/24"]
+kill_switch = true
 EOT
 }
 settings false
@@ -135,6 +142,11 @@ dns_leak() { # a program that asks the local network's own resolver
     in_clear "udp dst port 53"
 }
 
+encrypted_dns_leak() { # the same by DNS over TLS or QUIC
+    send 192.0.2.1 853
+    in_clear "udp dst port 853"
+}
+
 works() { # ATTACK DESCRIPTION
     local got
     got=$($1)
@@ -206,6 +218,23 @@ fails tunnel_vision "TunnelVision"
 fails local_net "TunnelCrack LocalNet"
 check "wgctl down lan" wgctl home down lan
 on home ip address del 192.168.7.2/24 dev eth0
+wire_stop
+
+heading "exclude: what is excluded goes outside, names are not asked there"
+listen
+check "wgctl up openexcept" wgctl home up openexcept
+works dns_leak "DNS in an excluded range"
+works encrypted_dns_leak "encrypted DNS in an excluded range"
+check "wgctl down openexcept" wgctl home down openexcept
+wire_stop
+listen
+check "wgctl up lockedexcept" wgctl home up lockedexcept
+check "what is excluded answers" on home ping -n -c 2 -i 0.2 -W 5 192.0.2.1
+fails dns_leak "DNS in an excluded range"
+fails encrypted_dns_leak "encrypted DNS in an excluded range"
+fails tunnel_vision "TunnelVision"
+check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "wgctl down lockedexcept" wgctl home down lockedexcept
 wire_stop
 
 # ---- a program that sends a thousand times a second, to the internet, both families, and to a local resolver
