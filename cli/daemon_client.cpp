@@ -213,6 +213,17 @@ class BusDaemonClient : public DaemonClient {
         });
     }
 
+    Outcome<std::string> lockdown() override {
+        return from_daemon([&]() -> std::string {
+            try {
+                return manager_.Lockdown();
+            } catch (const sdbus::Error& error) {
+                if (error.getName() == "org.freedesktop.DBus.Error.UnknownProperty") return "";
+                throw;
+            }
+        });
+    }
+
     Outcome<std::vector<TunnelStatus>> tunnels() override {
         return from_daemon([&] {
             // What the ObjectManager lists, rather than the profiles: a tunnel may have lost its profile.

@@ -37,6 +37,8 @@ class DaemonClient {
     virtual Outcome<PlanReply> plan(const std::string& name, const std::string& verb) = 0;
     virtual Outcome<std::vector<Diagnostic>> check(const std::string& name) = 0;
     virtual Outcome<std::vector<ProfileRow>> list_profiles() = 0;
+    // "off", "on" or "lan"; empty: a daemon that knows none.
+    virtual Outcome<std::string> lockdown() = 0;
     // All tunnels with all their peers, by name.
     virtual Outcome<std::vector<TunnelStatus>> tunnels() = 0;
     // kNotFound when there is no such tunnel.

@@ -33,12 +33,14 @@ Outcome<std::vector<TunnelStatus>> one(DaemonClient& daemon, const std::string& 
 int show(const Invocation& invocation, DaemonClient& daemon) {
     const auto tunnels = invocation.operands.empty() ? daemon.tunnels() : one(daemon, invocation.operands[0]);
     if (!tunnels) return report(invocation, tunnels.error());
-    if (invocation.has("--json")) return print(dump(status_json(*tunnels)));
+    const auto lockdown = daemon.lockdown();
+    if (!lockdown) return report(invocation, lockdown.error());
+    if (invocation.has("--json")) return print(dump(status_json(*tunnels, *lockdown)));
     const Style style = Style::for_stdout();
-    std::string text;
+    std::string text = lockdown_text(*lockdown, style);
     for (const auto& tunnel : *tunnels)
         text += (text.empty() ? "" : "\n") + status_text(tunnel, now_epoch(), style);
-    if (tunnels->empty()) text = "no tunnel is up\n";
+    if (tunnels->empty()) text += "no tunnel is up\n";
     if (invocation.has("--watch") && style.colours()) text.insert(0, "\x1b[H\x1b[2J");
     return print(text);
 }

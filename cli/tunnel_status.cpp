@@ -112,6 +112,14 @@ std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Sty
     return text;
 }
 
+std::string lockdown_text(const std::string& mode, const Style& style) {
+    if (mode == "on") return line(0, "lockdown", "closed: nothing leaves outside of a tunnel", style);
+    if (mode == "lan")
+        return line(0, "lockdown", "closed: nothing leaves outside of a tunnel but to the local network",
+                    style);
+    return "";
+}
+
 std::string list_text(const std::vector<ProfileRow>& profiles, const Style& style) {
     std::size_t width = 0;
     for (const auto& profile : profiles)
@@ -126,8 +134,9 @@ std::string list_text(const std::vector<ProfileRow>& profiles, const Style& styl
     return text;
 }
 
-nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels) {
-    nlohmann::ordered_json json{{"version", 1}, {"tunnels", nlohmann::ordered_json::array()}};
+nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels, const std::string& lockdown) {
+    nlohmann::ordered_json json{
+        {"version", 1}, {"lockdown", lockdown}, {"tunnels", nlohmann::ordered_json::array()}};
     for (const auto& tunnel : tunnels) {
         nlohmann::ordered_json peers = nlohmann::ordered_json::array();
         for (const auto& peer : tunnel.peers)

@@ -61,8 +61,13 @@ struct ProfileRow {
 std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Style& style);
 std::string list_text(const std::vector<ProfileRow>& profiles, const Style& style);
 
-// {"version": 1, "tunnels": [...]}: keys are only ever added. Times are epoch seconds, 0 never.
-nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels);
+// A line, ended, if nothing leaves this machine although no tunnel asks for it; else nothing. `mode`: "off",
+// "on", "lan".
+std::string lockdown_text(const std::string& mode, const Style& style);
+
+// {"version": 1, "lockdown": "off", "tunnels": [...]}: keys are only ever added. Times are epoch seconds, 0
+// never.
+nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels, const std::string& lockdown);
 nlohmann::ordered_json list_json(const std::vector<ProfileRow>& profiles);
 // Indented, with a final newline; malformed UTF-8 is replaced.
 std::string dump(const nlohmann::ordered_json& json);

@@ -20,7 +20,11 @@ int run_up(const Invocation& invocation) {
     if (!done) return report(invocation, done.error());
     const auto tunnel = (*daemon)->tunnel(name);
     if (!tunnel) return report(invocation, tunnel.error());
-    if (invocation.has("--json")) return print(dump(status_json({*tunnel})));
+    if (invocation.has("--json")) {
+        const auto lockdown = (*daemon)->lockdown();
+        if (!lockdown) return report(invocation, lockdown.error());
+        return print(dump(status_json({*tunnel}, *lockdown)));
+    }
     for (const auto& warning : tunnel->warnings)
         std::fprintf(stderr, "%s: warning: %s\n", invocation.program.c_str(), printable(warning).c_str());
     return print(printable(name) + " is " + printable(tunnel->state) + "\n");

@@ -62,6 +62,7 @@ class Session {
         else
             at->second->update(std::move(view));
     }
+    void lockdown_changed() { root_.lockdown_changed(); }
     void remove(const ProfileName& name) {
         const auto at = tunnels_.find(name);
         if (at == tunnels_.end()) return;
@@ -162,6 +163,9 @@ class SystemBusService : public BusService, private control::ManagerObserver {
     }
     void on_tunnel_removed(const ProfileName& name) override {
         if (session_) quietly("withdraw tunnel", [&] { session_->remove(name); });
+    }
+    void on_lockdown_changed() override {
+        if (session_) quietly("announce lockdown", [&] { session_->lockdown_changed(); });
     }
 
     loop::EventLoop& loop_;

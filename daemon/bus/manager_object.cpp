@@ -163,4 +163,12 @@ std::vector<sdbus::Struct<std::string, std::string>> ManagerObject::Backends() {
     });
 }
 
+std::string ManagerObject::Lockdown() {
+    return guarded("Lockdown", [&] { return std::string(plan::to_string(manager_.lockdown())); });
+}
+
+void ManagerObject::lockdown_changed() {
+    emitPropertiesChangedSignal(dbus::kManagerInterface, {"Lockdown"});
+}
+
 } // namespace wgd::bus

@@ -15,11 +15,14 @@
 namespace wgd::bus {
 
 class ManagerObject final
-    : public sdbus::AdaptorInterfaces<org::wgd1::Manager_adaptor, sdbus::ObjectManager_adaptor> {
+    : public sdbus::AdaptorInterfaces<org::wgd1::Manager_adaptor, sdbus::ObjectManager_adaptor,
+                                      sdbus::Properties_adaptor> {
   public:
     // Throws sdbus::Error. Everything given must outlive the object.
     ManagerObject(sdbus::IConnection& connection, control::Manager& manager, Gate& gate);
     ~ManagerObject();
+
+    void lockdown_changed();
 
   private:
     using Options = std::map<std::string, sdbus::Variant>;
@@ -36,6 +39,7 @@ class ManagerObject final
     void ListProfiles(sdbus::Result<std::vector<Options>>&& result) override;
     std::string Version() override;
     std::vector<sdbus::Struct<std::string, std::string>> Backends() override;
+    std::string Lockdown() override;
 
     control::Manager& manager_;
     Gate& gate_;

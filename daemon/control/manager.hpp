@@ -34,6 +34,7 @@ class ManagerObserver {
     virtual void on_tunnel_added(const TunnelView& tunnel) = 0;
     virtual void on_tunnel_changed(const TunnelView& tunnel) = 0; // peers included: compare and signal
     virtual void on_tunnel_removed(const ProfileName& name) = 0;
+    virtual void on_lockdown_changed() = 0;
 };
 
 class Manager {
@@ -60,6 +61,8 @@ class Manager {
     [[nodiscard]] virtual std::vector<TunnelView> tunnels() = 0; // live: counters freshly read
     virtual Result<TunnelView> tunnel(const ProfileName& name) = 0;
 
+    // In force now: closed although no tunnel asks for it.
+    [[nodiscard]] virtual plan::LockMode lockdown() const = 0;
     // {"kernel", "in-tree"}, ... for the Backends property.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> backends() = 0;
     virtual void set_observer(ManagerObserver* observer) = 0; // not owned

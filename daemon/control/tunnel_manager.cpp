@@ -25,8 +25,9 @@ void TunnelManager::set_settings(Settings settings) {
     if (turned_on)
         for (const auto& [name, tunnel] : tunnels_)
             tunnel->hold_lock();
-    kill_switch_.set_lockdown(settings_.lockdown, [](const Result<void>& set) {
-        if (!set) log::error("lockdown is not set: {}", set.error().message);
+    kill_switch_.set_lockdown(settings_.lockdown, [this](const Result<void>& set) {
+        if (!set) return log::error("lockdown is not set: {}", set.error().message);
+        if (observer_ != nullptr) observer_->on_lockdown_changed();
     });
 }
 

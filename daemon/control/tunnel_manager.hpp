@@ -47,6 +47,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     Result<std::vector<ProfileSummary>> list_profiles() override;
     [[nodiscard]] std::vector<TunnelView> tunnels() override;
     Result<TunnelView> tunnel(const ProfileName& name) override;
+    [[nodiscard]] plan::LockMode lockdown() const override { return kill_switch_.lockdown(); }
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> backends() override;
     void set_observer(ManagerObserver* observer) override { observer_ = observer; }
 

@@ -31,6 +31,7 @@ protected:
         object_.registerMethod("ListProfiles").onInterface(INTERFACE_NAME).withOutputParamNames("profiles").implementedAs([this](sdbus::Result<std::vector<std::map<std::string, sdbus::Variant>>>&& result){ this->ListProfiles(std::move(result)); });
         object_.registerProperty("Version").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Version(); }).withUpdateBehavior(sdbus::Flags::CONST_PROPERTY_VALUE);
         object_.registerProperty("Backends").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Backends(); }).withUpdateBehavior(sdbus::Flags::EMITS_NO_SIGNAL);
+        object_.registerProperty("Lockdown").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Lockdown(); });
     }
 
     ~Manager_adaptor() = default;
@@ -47,6 +48,7 @@ private:
 private:
     virtual std::string Version() = 0;
     virtual std::vector<sdbus::Struct<std::string, std::string>> Backends() = 0;
+    virtual std::string Lockdown() = 0;
 
 private:
     sdbus::IObject& object_;

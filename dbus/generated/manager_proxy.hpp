@@ -85,6 +85,11 @@ public:
         return proxy_.getProperty("Backends").onInterface(INTERFACE_NAME);
     }
 
+    std::string Lockdown()
+    {
+        return proxy_.getProperty("Lockdown").onInterface(INTERFACE_NAME);
+    }
+
 private:
     sdbus::IProxy& proxy_;
 };

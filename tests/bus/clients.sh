@@ -25,6 +25,8 @@ expect 0 "busctl: GetPeers beyond the end" busctl --system call org.wgd1 $TUNNEL
 has "none of two" "$out" '^aa\{sv\}u 0 2$'
 expect 0 "busctl: Version" busctl --system get-property org.wgd1 /org/wgd1 org.wgd1.Manager Version
 has "a version" "$out" '^s "[0-9]+\.[0-9]+\.[0-9]+"$'
+expect 0 "busctl: Lockdown" busctl --system get-property org.wgd1 /org/wgd1 org.wgd1.Manager Lockdown
+has "in force" "$out" 's "lan"'
 expect 0 "busctl: Backends" busctl --system get-property org.wgd1 /org/wgd1 org.wgd1.Manager Backends
 has "two backends" "$out" '^a\(ss\) 2 "kernel"'
 expect 0 "gdbus: GetManagedObjects" gdbus call --system --dest org.wgd1 --object-path /org/wgd1 --method org.freedesktop.DBus.ObjectManager.GetManagedObjects

@@ -42,6 +42,7 @@ class FakeManager : public control::Manager {
     Result<std::vector<control::ProfileSummary>> list_profiles() override;
     std::vector<control::TunnelView> tunnels() override;
     Result<control::TunnelView> tunnel(const ProfileName& name) override;
+    [[nodiscard]] plan::LockMode lockdown() const override { return plan::LockMode::kLan; }
     std::vector<std::pair<std::string, std::string>> backends() override;
     void set_observer(control::ManagerObserver* observer) override { observer_ = observer; }
 

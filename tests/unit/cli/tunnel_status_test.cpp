@@ -90,8 +90,9 @@ TEST_CASE("a name in a profile cannot send escape sequences") {
 }
 
 TEST_CASE("JSON keeps its shape") {
-    const auto json = status_json({home()});
+    const auto json = status_json({home()}, "lan");
     CHECK(json["version"] == 1);
+    CHECK(json["lockdown"] == "lan");
     std::string keys;
     for (const auto& [key, value] : json["tunnels"][0].items())
         keys += key + " ";
@@ -105,11 +106,11 @@ TEST_CASE("JSON keeps its shape") {
     CHECK(keys ==
           "public_key name state endpoint endpoint_spec allowed_ips persistent_keepalive has_preshared_key "
           "latest_handshake rx_bytes tx_bytes ");
-    CHECK(status_json({})["tunnels"].is_array());
+    CHECK(status_json({}, "off")["tunnels"].is_array());
     CHECK(list_json({})["profiles"].is_array());
     auto latin = home();
     latin.peers[0].name = "caf\xe9";
-    CHECK_NOTHROW(dump(status_json({latin})));
+    CHECK_NOTHROW(dump(status_json({latin}, "off")));
 }
 
 TEST_CASE("the list lines up and says what is wrong") {
@@ -118,4 +119,11 @@ TEST_CASE("the list lines up and says what is wrong") {
                   Style(false)) == "home       up\n"
                                    "wg-office  down  line 3: no\n");
     CHECK(list_text({}, Style(false)).empty());
+}
+
+TEST_CASE("lockdown is told whether a tunnel is up or not") {
+    CHECK(lockdown_text("off", Style(false)).empty());
+    CHECK(lockdown_text("", Style(false)).empty()); // a daemon of before there was one
+    CHECK(lockdown_text("on", Style(false)) == "lockdown:    closed: nothing leaves outside of a tunnel\n");
+    CHECK(lockdown_text("lan", Style(false)).find("but to the local network") != std::string::npos);
 }

@@ -44,6 +44,7 @@ struct Listener : ManagerObserver {
         heard.push_back(tunnel.name.str() + " " + std::string(to_string(tunnel.state)));
     }
     void on_tunnel_removed(const ProfileName& name) override { heard.push_back("-" + name.str()); }
+    void on_lockdown_changed() override { heard.emplace_back("lockdown"); }
 };
 
 } // namespace
