@@ -6,8 +6,9 @@ here=$(dirname "${BASH_SOURCE[0]}")
 WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
 . "$here/scene.sh"
 . "$here/world.sh"
+. "$here/wire.sh"
 
-need_tools wg jq socat ping cmake findmnt
+need_tools wg jq socat ping cmake findmnt python3 nft tcpdump
 [ -x /usr/lib/systemd/systemd ] || [ -x /lib/systemd/systemd ] || skip "needs systemd; scripts/packages.txt lists it"
 need_programs wgd wgctl wgd-datapath
 enter_scene "$@"
@@ -16,7 +17,7 @@ enter_scene "$@"
 
 ROOT=$SCENE/root
 CGROUP=
-boot() {
+control_group() {
     local unified
     unified=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET) ||
         skip "needs cgroup2, for systemd as pid 1"
@@ -25,6 +26,8 @@ boot() {
         CGROUP=
         skip "needs a cgroup2 hierarchy that can be written to, for systemd as pid 1"
     }
+}
+make_root() {
     mkdir -p "$ROOT" && mount -t tmpfs -o mode=0755 tmpfs "$ROOT"
     mkdir -p "$ROOT"/{.usr/{upper,work},usr,etc,run,var/{lib,log,cache,tmp},tmp,proc,sys,dev,home,root,mnt}
     mount -t overlay overlay -o "lowerdir=/usr,upperdir=$ROOT/.usr/upper,workdir=$ROOT/.usr/work" "$ROOT/usr" ||
@@ -90,7 +93,7 @@ start_machine() {
             mount -t tmpfs tmpfs \$root/dev/shm
             mount -t tmpfs -o mode=0755 tmpfs \$root/run
             hostname scene
-            mkdir \$root/.old
+            mkdir -p \$root/.old
             cd \$root
             pivot_root . .old
             umount -l /.old
@@ -98,11 +101,13 @@ start_machine() {
                 /lib/systemd/systemd --system --unit=scene.target --show-status=0 --log-target=journal
         " init "$root"' - "$ROOT" "$CGROUP" >"$SCENE/home/init.log" 2>&1 </dev/null &
     MACHINE=$!
+    INIT=
     wait_for 20 "systemd" find_init || {
         cat "$SCENE/home/init.log"
         abort "the machine does not start"
     }
     MACHINE_PID[home]=$INIT
+    plug_in
     wait_for 30 "systemd's socket" in_home systemctl is-system-running --wait || :
     in_home systemctl is-active scene.target >/dev/null || {
         cat "$SCENE/home/init.log"
@@ -129,25 +134,55 @@ power_off() {
         wait_for 5 "the end of all processes" bash -c "! grep -rq . $CGROUP --include=cgroup.procs"
         find "$CGROUP" -depth -type d -exec rmdir {} + 2>/dev/null
     }
+    INIT='' MACHINE='' CGROUP=''
 }
 trap power_off EXIT
 
 # ---- the world, with the booted machine as home
 
-boot
+# The network of the machine, as a manager of networks sets it up: after network-pre.target, when its link is there.
+network_unit() {
+    cat >"$ROOT/etc/network" <<EOT
+until [ -e /sys/class/net/eth0 ]; do sleep 0.05; done
+ip link set lo up
+ip link set eth0 up
+ip address add $HOME_V4/24 dev eth0
+ip route add default via 192.0.2.1
+EOT
+    cat >"$ROOT/etc/systemd/system/scene-network.service" <<'EOT'
+[Unit]
+DefaultDependencies=no
+Wants=network-pre.target network.target
+After=network-pre.target
+Before=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=bash -eu /etc/network
+EOT
+    sed -i 's/^Requires=basic.target/& scene-network.service/; s/^After=basic.target/& scene-network.service/' \
+        "$ROOT/etc/systemd/system/scene.target"
+}
+# The booted machine gets its cable; the other end is listened to before anything can come out of this one.
+plug_in() {
+    ip link add cable-a type veth peer name cable-b || abort "cannot make a veth pair"
+    ip link set cable-b netns "${MACHINE_PID[provider]}" name eth0
+    on provider ip link set eth0 up
+    on provider ip address add 192.0.2.1/24 dev eth0
+    wire_listen provider eth0 "$HOME_V4" "$PEER_V4" "$PEER_PORT"
+    ip link set cable-a netns "$INIT" name eth0
+}
+
+control_group
+make_root
+network_unit
 install_wgd
 machine provider
 machine internet
 start_machine
-cable home eth0 provider eth0
 cable provider eth1 internet eth0
-in_home bash -euc "
-    ip link set lo up
-    ip address add $HOME_V4/24 dev eth0
-    ip route add default via 192.0.2.1"
 on provider bash -euc "
     echo 1 >/proc/sys/net/ipv4/ip_forward
-    ip address add 192.0.2.1/24 dev eth0
     ip address add 198.51.100.1/24 dev eth1
     ip address add $PEER_V4/32 dev lo"
 on internet bash -euc "
@@ -288,5 +323,101 @@ check "one that cannot is no reason to end" in_home systemctl is-active wgd
 printf '[Interface]\nPrivateKey = %s\nAddress = 10.77.0.1/32\n' "$(wg genkey)" |
     (umask 077 && cat >"$ROOT/etc/wireguard/late.conf")
 check "and comes up when it can" wait_for 20 up is_up late
+
+heading "lockdown from the first moment of a boot"
+printf '[daemon]\nlockdown = true\n[defaults]\nbackend = "userspace"\n' >"$ROOT/etc/wgd/wgd.toml"
+check "wgd-lockdown.service is enabled" in_home systemctl enable wgd-lockdown
+in_home systemctl disable wgctl@home >/dev/null 2>&1
+wire_stop
+power_off
+# Two witnesses: what the firewall is before network-pre.target is reached, and a program that sends from then on,
+# a thousand times a second.
+cat >"$ROOT/etc/systemd/system/scene-witness.service" <<'EOT'
+[Unit]
+DefaultDependencies=no
+Wants=network-pre.target
+After=wgd-lockdown.service
+Before=network-pre.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=bash -c 'nft list table inet wgd-lock >/run/witness 2>&1'
+[Install]
+WantedBy=sysinit.target
+EOT
+cat >"$ROOT/etc/sender" <<'EOT'
+import socket, sys, time
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+targets = ((sys.argv[1], 4100), ("192.0.2.1", 53), ("192.0.2.1", 4100))
+tried = 0
+begin = time.monotonic()
+while True:
+    try:
+        sender.sendto(b"secret", targets[tried % 3])
+    except OSError:
+        pass
+    tried += 1
+    if tried % 100 == 0:
+        with open("/run/tried", "w") as file:
+            file.write("%d\n" % tried)
+    ahead = begin + tried / 1000 - time.monotonic()
+    if ahead > 0:
+        time.sleep(ahead)
+EOT
+cat >"$ROOT/etc/systemd/system/scene-sender.service" <<EOT
+[Unit]
+DefaultDependencies=no
+After=network-pre.target
+[Service]
+ExecStart=python3 /etc/sender $INTERNET_V4
+[Install]
+WantedBy=sysinit.target
+EOT
+mkdir -p "$ROOT/etc/systemd/system/sysinit.target.wants"
+for unit in scene-witness scene-sender; do
+    ln -s "/etc/systemd/system/$unit.service" "$ROOT/etc/systemd/system/sysinit.target.wants/"
+done
+tried() { cat "/proc/$INIT/root/run/tried" 2>/dev/null | grep . || echo 0; }
+tried_more_than() { [ "$(tried)" -gt "$1" ]; }
+sent_more() { wait_for 20 "the sender" tried_more_than $(($(tried) + 300)); }
+in_clear() { # counted up to a packet of the provider's own, which follows everything that was sent before
+    SETTLED=$((${SETTLED:-20000} + 1))
+    on provider python3 -c "
+import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$HOME_V4', $SETTLED))"
+    wait_for 10 "the capture" bash -c '[ "$(tcpdump -n -r "$1" "udp dst port $2" 2>/dev/null | wc -l)" -gt 0 ]' - \
+        "$WIRE_DIR/other.pcap" "$SETTLED"
+    wire_count other "src host $HOME_V4 and (udp dst port 4100 or udp dst port 53)"
+}
+since_boot() { in_home systemctl show --property=ActiveEnterTimestampMonotonic --value "$1"; }
+no_lock_table() { ! in_home nft list table inet wgd-lock; }
+
+control_group
+start_machine
+sent_more
+check "closed before network-pre.target is reached" grep -q 'policy drop' "/proc/$INIT/root/run/witness"
+check "  ... and that before the network is set up" test \
+    "$(since_boot wgd-lockdown.service)" -le "$(since_boot network-pre.target)"
+check "the machine has its network" in_home ip route get "$INTERNET_V4"
+check "packets sent: $(tried); in clear on the wire since the boot: none" test "$(in_clear)" = 0
+check_shown "wgctl status, with no tunnel up" in_home wgctl status
+check_says "  ... tells that nothing leaves" 'lockdown: +closed'
+check_shown "the bus as well" in_home busctl get-property org.wgd1 /org/wgd1 org.wgd1.Manager Lockdown
+check_says "  ..." 's "on"'
+check "a tunnel comes up" in_home wgctl up home
+check "  ... and works" in_home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+sent_more
+check "wgd ends" in_home systemctl stop wgd
+sent_more
+check "wgd starts" in_home systemctl start wgd
+check "the tunnel goes down" in_home wgctl down home
+sent_more
+check "packets sent: $(tried); in clear on the wire: none" test "$(in_clear)" = 0
+: >"$ROOT/etc/wgd/wgd.toml"
+in_home systemctl reload wgd
+check "lockdown turned off, wgd reloaded: it opens" wait_for 10 "the table to go" no_lock_table
+sent_more
+check "(then they are seen: the wire was listened to)" test "$(in_clear)" -gt 0
+wire_stop
 keep_journal
 finish
