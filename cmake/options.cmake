@@ -8,7 +8,7 @@ target_compile_options(wgd_options INTERFACE
   -fno-omit-frame-pointer -fstack-protector-strong -fvisibility=hidden -fPIE)
 target_compile_definitions(wgd_options INTERFACE
   $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2> WGD_VERSION="${PROJECT_VERSION}")
-target_link_options(wgd_options INTERFACE -pie -Wl,-z,relro,-z,now)
+target_link_options(wgd_options INTERFACE $<IF:$<BOOL:$<TARGET_PROPERTY:WGD_STATIC>>,-static-pie,-pie> -Wl,-z,relro,-z,now)
 
 set(WGD_SANITIZE "" CACHE STRING "Sanitizers for the whole build, as -fsanitize= takes them (address,undefined or thread)")
 if(WGD_SANITIZE)

@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <malloc.h>
 #include <optional>
+#include <sched.h>
 #include <string>
 #include <string_view>
 #include <sys/signalfd.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/base/log.hpp"
+#include "datapath/crypto/aead_source.hpp"
 #include "datapath/io/cage.hpp"
 #include "datapath/io/control_loop.hpp"
 #include "datapath/io/keeper.hpp"
@@ -114,20 +117,26 @@ std::optional<crypto::AeadBackend> choose_in_child() {
     return static_cast<crypto::AeadBackend>(WEXITSTATUS(status) - kFirst);
 }
 
+// The choice may be left to the data threads only if the one they try out first is likely to be it: in the
+// cage no library can be opened any more.
 Result<Cipher> choose_cipher() {
     const auto named = environment("WGD_AEAD");
-    std::optional<crypto::AeadBackend> backend;
-    if (!named) backend = crypto::obvious_aead_backend();
-    if (!named && !backend) backend = choose_in_child();
-    if (!backend) { // somebody said which; or the child could not tell, and the reason is wanted
+    std::optional<crypto::AeadBackend> likely, found;
+    if (!named) likely = crypto::likely_aead_backend();
+    if (!named && !likely) found = choose_in_child();
+    if (!likely && !found) { // somebody said which; or the child could not tell, and the reason is wanted
         const Result<crypto::AeadBackend> here = crypto::choose_aead_backend(named);
         WGD_TRY(here);
-        backend = *here;
+        found = *here;
     }
-    log::info("cipher: {}", crypto::to_string(*backend));
+    const auto source = std::make_shared<crypto::AeadSource>(
+        found.value_or(likely.value_or(crypto::AeadBackend::kSodium)), found.has_value(),
+        [](crypto::AeadBackend used) { log::info("cipher: {}", crypto::to_string(used)); });
     // The control thread seals a keepalive now and then, one at a time: the one without tables of its own.
-    return Cipher{[chosen = *backend] { return crypto::make_aead(chosen); },
-                  crypto::make_aead(crypto::AeadBackend::kSodium)};
+    Cipher cipher{[source] { return source->make(); }, crypto::make_aead(crypto::AeadBackend::kSodium)};
+    if (!cipher.for_control || !crypto::aead_known_answer())
+        return fail(ErrorCode::kUnsupported, "libsodium does not give the published answers");
+    return cipher;
 }
 #endif
 
@@ -165,7 +174,10 @@ Result<unsigned> choose_queues() {
                                                          " is no number from 1 to " + std::to_string(kMost));
         return queues;
     }
-    const unsigned cores = std::thread::hardware_concurrency(); // of those we may run on
+    cpu_set_t ours; // of those we may run on; the C++ library reads a file in /sys to know
+    const unsigned cores = ::sched_getaffinity(0, sizeof ours, &ours) == 0
+                               ? static_cast<unsigned>(CPU_COUNT(&ours))
+                               : std::thread::hardware_concurrency();
     return cores <= 2 ? 1U : std::min(cores, kMost);
 }
 
@@ -199,6 +211,8 @@ Result<Outside> prepare(const Arguments& arguments) {
 
 // The tunnel's life, in the process that is to be caged. `ready` is called when it serves.
 Result<io::ControlLoop::End> serve(Outside& outside, Fd channel, const std::function<void()>& ready) {
+    // One heap for all threads: they allocate while they start, and never on a packet's way.
+    (void)::mallopt(M_ARENA_MAX, 1);
     for (const std::string& missing : io::cage::protect_memory())
         log::warning("{}", missing);
     Result<Fd> signals = open_signals();

@@ -85,13 +85,24 @@ enum class AeadBackend { kIpsecMb, kOpenssl, kSodium };
 // Null if the back end is not available here.
 [[nodiscard]] std::unique_ptr<Aead> make_aead(AeadBackend backend);
 
-// Known answers of RFC 8439 and round trips over the lengths where implementations switch code paths.
+// Round trips over the lengths where implementations switch code paths, held against the plain functions
+// below.
 [[nodiscard]] bool aead_self_test(Aead& aead);
+// The plain functions below against the published vector (RFC 8439 A.5): all that handshakes rest on.
+[[nodiscard]] bool aead_known_answer();
 
-// The multi-buffer back end, if its lead over libsodium is such that OpenSSL need not be asked. Takes half a
-// millisecond and touches nothing that is not used later, unlike choose_aead_backend(), which loads all
-// there is.
-[[nodiscard]] std::optional<AeadBackend> obvious_aead_backend();
+// The back end that is the fastest wherever it was measured, if this CPU is one of those: then the others
+// need not be asked (docs/performance.md). A look at the CPU's features, no more.
+[[nodiscard]] std::optional<AeadBackend> likely_aead_backend();
+
+// `candidate`, if it is here, passes its self-test and is not slower than libsodium; else libsodium, if it
+// passes. Takes half a millisecond and touches nothing that is not used later, unlike choose_aead_backend(),
+// which loads all there is.
+struct TriedAead {
+    AeadBackend backend;
+    std::unique_ptr<Aead> aead;
+};
+[[nodiscard]] std::optional<TriedAead> try_out_aead(AeadBackend candidate);
 
 // Runs the self-test on every available back end, times those that pass for one or two milliseconds in all,
 // and returns the fastest. `wanted` (main passes $WGD_AEAD) names one instead; it must exist and pass.

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "datapath/io/cage.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstdio>
+#include <charconv>
 #include <cstring>
+#include <fcntl.h>
 #include <grp.h>
 #include <initializer_list>
 #include <linux/capability.h>
-#include <linux/if_tun.h>
-#include <memory>
+#include <linux/seccomp.h>
 #include <optional>
-#include <pwd.h>
 #include <sched.h>
-#include <seccomp.h>
-#include <sys/ioctl.h>
+#include <string_view>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -25,6 +23,7 @@
 #include <unistd.h>
 
 #include "common/base/fd.hpp"
+#include "datapath/io/cage_filters.hpp" // made from cage_rules.cpp
 
 namespace wgd::io::cage {
 
@@ -39,19 +38,39 @@ std::string why(const char* what) {
 
 // --- file system and identity ---
 
-// Like fgetpwent(3) for one name. The package's sysusers file makes a local user; asking the name service
-// would load half a dozen libraries, which takes longer than all the rest of the start.
-std::optional<std::pair<uid_t, gid_t>> local_user(const char* name) {
-    std::FILE* const file = std::fopen("/etc/passwd", "re");
-    if (file == nullptr) return std::nullopt;
-    std::optional<std::pair<uid_t, gid_t>> found;
-    while (const passwd* user = ::fgetpwent(file))
-        if (std::strcmp(user->pw_name, name) == 0) {
-            found = {user->pw_uid, user->pw_gid};
-            break;
-        }
-    std::fclose(file);
-    return found;
+// Whole numbers between colons, as in passwd(5).
+std::optional<std::uint32_t> number(std::string_view& line) {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+    if (error != std::errc{} || end == line.data() + line.size() || *end != ':') return std::nullopt;
+    line.remove_prefix(static_cast<std::size_t>(end - line.data()) + 1);
+    return value;
+}
+
+std::string contents_of(const char* path) {
+    std::string text;
+    const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+    std::array<char, 4096> buffer;
+    for (ssize_t got = 0; file && (got = ::read(file.get(), buffer.data(), buffer.size())) > 0;)
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    return text;
+}
+
+// The package's sysusers file makes a local user; asking the name service would load half a dozen libraries,
+// which takes longer than all the rest of the start.
+std::optional<std::pair<uid_t, gid_t>> local_user(std::string_view name) {
+    const std::string passwd = contents_of("/etc/passwd");
+    for (std::string_view rest = passwd; !rest.empty();) {
+        std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        if (line.substr(0, name.size()) != name || line.substr(name.size(), 1) != ":") continue;
+        line.remove_prefix(name.size() + 1);
+        line.remove_prefix(std::min(line.find(':'), line.size() - 1) + 1); // the password
+        const auto uid = number(line);
+        const auto gid = number(line);
+        if (uid && gid) return std::pair(*uid, *gid);
+    }
+    return std::nullopt;
 }
 
 // An empty, read-only tmpfs that is mounted nowhere, as our root: no path leads out of it and none into it.
@@ -105,8 +124,9 @@ struct CapabilitySet {
 
 // What could ever be had again; needs CAP_SETPCAP, without which no_new_privs has the same effect.
 void bound_capabilities(const CapabilitySet& kept) {
-    for (unsigned capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability)
-        if (!kept.has(capability)) (void)::prctl(PR_CAPBSET_DROP, capability);
+    for (unsigned capability = 0; capability < 64; ++capability)
+        if (!kept.has(capability) && ::prctl(PR_CAPBSET_DROP, capability) < 0)
+            return; // EINVAL: no more of them
 }
 
 bool keep_capabilities(const CapabilitySet& kept) {
@@ -128,74 +148,12 @@ bool change_user(uid_t uid, gid_t gid) {
 
 // --- system calls ---
 
-struct FilterDeleter {
-    void operator()(void* filter) const { seccomp_release(filter); }
-};
-using Filter = std::unique_ptr<void, FilterDeleter>;
-
-bool allow(const Filter& filter, std::initializer_list<int> calls) {
-    for (int call : calls)
-        if (call >= 0 &&
-            seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) != 0) // < 0: not on this machine
-            return false;
-    return true;
-}
-
-bool allow_if(const Filter& filter, int call, scmp_arg_cmp condition) {
-    return seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, call, 1, &condition) == 0;
-}
-
-scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
-    return {argument, SCMP_CMP_EQ, value, 0};
-}
-scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
-    return {argument, SCMP_CMP_MASKED_EQ, mask, value};
-}
-
-// What every program of this kind needs: memory that is not executable, locks, clocks, ends.
-bool allow_common(const Filter& filter) {
-    return allow(filter, {SCMP_SYS(read),          SCMP_SYS(write),           SCMP_SYS(close),
-                          SCMP_SYS(sendmsg),       SCMP_SYS(recvmsg),         SCMP_SYS(poll),
-                          SCMP_SYS(ppoll),         SCMP_SYS(futex),           SCMP_SYS(munmap),
-                          SCMP_SYS(mremap),        SCMP_SYS(madvise),         SCMP_SYS(brk),
-                          SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),       SCMP_SYS(getpid),
-                          SCMP_SYS(gettid),        SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
-                          SCMP_SYS(rt_sigaction),  SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-                          SCMP_SYS(exit_group),    SCMP_SYS(tgkill),          SCMP_SYS(fstat)}) &&
-           allow_if(filter, SCMP_SYS(mmap), masked(2, PROT_EXEC, 0)) &&
-           allow_if(filter, SCMP_SYS(mprotect), masked(2, PROT_EXEC, 0));
-}
-
-bool allow_datapath(const Filter& filter) {
-    return allow(filter,
-                 {SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(recvmmsg),
-                  SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4),
-                  SCMP_SYS(dup3), SCMP_SYS(timerfd_settime), SCMP_SYS(getsockopt),
-                  // threads
-                  SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
-                  SCMP_SYS(sched_yield)}) &&
-           // The TUN: is it still there? An interface name in an endpoint: which index? Nothing else.
-           allow_if(filter, SCMP_SYS(ioctl), equals(1, TUNGETIFF)) &&
-           allow_if(filter, SCMP_SYS(ioctl), equals(1, SIOCGIFINDEX)) &&
-           allow_if(filter, SCMP_SYS(prctl), equals(0, PR_SET_NAME)) &&
-           // For forbid_new_threads(): a further filter can only take away.
-           allow_if(filter, SCMP_SYS(prctl), equals(0, PR_SET_NO_NEW_PRIVS)) &&
-           allow(filter, {SCMP_SYS(seccomp)}) &&
-           // Threads yes, processes no. clone3(2) hides its flags in memory: the C library then uses
-           // clone(2).
-           allow_if(filter, SCMP_SYS(clone), masked(0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM)) &&
-           seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
-}
-
-bool allow_keeper(const Filter& filter) {
-    return allow(filter, {SCMP_SYS(socket), SCMP_SYS(bind), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),
-                          SCMP_SYS(getsockname), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(shutdown),
-                          // the socket's file, at the end
-                          SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(lstat), SCMP_SYS(newfstatat)});
-}
-
-Result<void> load(const Filter& filter, bool complete) {
-    if (!filter || !complete || seccomp_load(filter.get()) != 0)
+// A filter made by cage_rules.cpp when this program was built.
+template <std::size_t kSize>
+Result<void> install(const std::array<sock_filter, kSize>& filter, unsigned flags) {
+    static_assert(kSize <= BPF_MAXINSNS);
+    const sock_fprog program{static_cast<unsigned short>(kSize), const_cast<sock_filter*>(filter.data())};
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0)
         return fail(ErrorCode::kUnsupported,
                     "the system call filter cannot be set (is seccomp in this kernel?)");
     return {};
@@ -234,19 +192,13 @@ Result<std::vector<std::string>> enter() {
         missing.push_back(why("cannot become undumpable again")); // reset by setuid
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fail_errno(ErrorCode::kUnsupported, errno, "cannot set no_new_privs");
-    if (has_filter()) {
-        const Filter filter(seccomp_init(SCMP_ACT_KILL_PROCESS));
-        WGD_TRY(load(filter, filter && allow_common(filter) && allow_datapath(filter)));
-    }
+    if (has_filter()) WGD_TRY(install(filters::kDatapath, 0));
     return missing;
 }
 
 Result<void> forbid_new_threads() {
     if (!has_filter()) return {};
-    const Filter filter(seccomp_init(SCMP_ACT_ALLOW));
-    const bool complete = filter && seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1) == 0 &&
-                          seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 0) == 0;
-    return load(filter, complete);
+    return install(filters::kNoThreads, SECCOMP_FILTER_FLAG_TSYNC); // of all threads there are
 }
 
 Result<void> enter_as_keeper() {
@@ -256,8 +208,7 @@ Result<void> enter_as_keeper() {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fail_errno(ErrorCode::kUnsupported, errno, "cannot set no_new_privs");
     if (!has_filter()) return {};
-    const Filter filter(seccomp_init(SCMP_ACT_KILL_PROCESS));
-    return load(filter, filter && allow_common(filter) && allow_keeper(filter));
+    return install(filters::kKeeper, 0);
 }
 
 } // namespace wgd::io::cage

@@ -3,6 +3,8 @@
 // the loop is spelled out. 32-bit words go into 64-bit lanes, which cannot overflow below 16 GiB.
 #include "datapath/io/checksum.hpp"
 
+#include "datapath/crypto/cpu.hpp"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -64,7 +66,7 @@ __attribute__((target("avx2"))) std::uint64_t avx2(std::uint8_t* to, const std::
 }
 
 bool has_avx2() {
-    static const bool has = __builtin_cpu_supports("avx2") != 0;
+    static const bool has = crypto::cpu_has_avx2();
     return has;
 }
 #endif

@@ -104,17 +104,8 @@ Result<void> ControlLoop::build() {
     Result<std::unique_ptr<Crew>> receive_crew = Crew::make(queues, Receiver::kLanes);
     WGD_TRY(receive_crew);
     receive_crew_ = std::move(*receive_crew);
-    for (std::size_t number = 0; number < queues; ++number) {
-        std::unique_ptr<crypto::Aead> sealing = parts_.make_aead(), opening = parts_.make_aead();
-        if (!sealing || !opening)
-            return fail(ErrorCode::kUnsupported, "the cipher back end cannot be started");
-        transmitters_.push_back(std::make_unique<Transmitter>(
-            parts_.tun, *transmit_crew_, number, *udp_, engine_->data_path(), std::move(sealing), shared_));
+    for (std::size_t number = 0; number < queues; ++number)
         handshakes_.push_back(std::make_unique<HandshakeQueue>(handshakes_ready_));
-        receivers_.push_back(std::make_unique<Receiver>(parts_.tun, *receive_crew_, number, *udp_,
-                                                        engine_->data_path(), std::move(opening),
-                                                        *handshakes_.back(), shared_));
-    }
 
     WGD_TRY(watch(epoll_.get(), parts_.signals.get(), Source::kSignals));
     WGD_TRY(watch(epoll_.get(), server_->fd(), Source::kUapi));
@@ -133,10 +124,29 @@ void ControlLoop::start_threads() {
             body();
         });
     };
-    for (auto& transmitter : transmitters_)
-        start("transmit", [&transmitter] { transmitter->run(); });
-    for (auto& receiver : receivers_)
-        start("receive", [&receiver] { receiver->run(); });
+    for (std::size_t number = 0; number < parts_.tun.queues(); ++number) {
+        start("receive", [this, number] { receive(number); });
+        start("transmit", [this, number] { transmit(number); });
+    }
+}
+
+// What a data thread needs it makes itself, while the control thread already serves its callers.
+void ControlLoop::transmit(std::size_t number) {
+    if (std::unique_ptr<crypto::Aead> aead = parts_.make_aead())
+        Transmitter(parts_.tun, *transmit_crew_, number, *udp_, engine_->data_path(), std::move(aead),
+                    shared_)
+            .run();
+    else
+        shared_.report(shared_.no_cipher);
+}
+
+void ControlLoop::receive(std::size_t number) {
+    if (std::unique_ptr<crypto::Aead> aead = parts_.make_aead())
+        Receiver(parts_.tun, *receive_crew_, number, *udp_, engine_->data_path(), std::move(aead),
+                 *handshakes_[number], shared_)
+            .run();
+    else
+        shared_.report(shared_.no_cipher);
 }
 
 void ControlLoop::stop_threads() {
@@ -146,10 +156,7 @@ void ControlLoop::stop_threads() {
     for (std::thread& thread : threads_)
         thread.join();
     threads_.clear();
-    // Their tickets go before the engine that gave them.
-    transmitters_.clear();
-    receivers_.clear();
-    data_thread_.reset();
+    data_thread_.reset(); // its ticket goes before the engine that gave it
 }
 
 Result<ControlLoop::End> ControlLoop::run() {
@@ -195,6 +202,8 @@ Result<ControlLoop::End> ControlLoop::run() {
                 break;
             }
         }
+        if (shared_.no_cipher.load(std::memory_order_relaxed))
+            return fail(ErrorCode::kUnsupported, "no cipher back end gives right results on this machine");
         if (shared_.tun_gone.load(std::memory_order_relaxed) || link_deleted_) return End::kLinkDeleted;
         handle_handshakes();
         if (due) service();

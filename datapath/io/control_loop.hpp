@@ -35,7 +35,7 @@ class ControlLoop {
         LinkWatch link;
         Fd signals; // signalfd(2) of the signals that end the program
         std::unique_ptr<SocketSource> sockets;
-        AeadFactory make_aead; // one per data thread
+        AeadFactory make_aead; // one per data thread, by that thread; null: no cipher works here
         std::unique_ptr<crypto::Aead> control_aead;
         Offloads offloads;
     };
@@ -46,7 +46,7 @@ class ControlLoop {
 
     void start_threads();
     // Until something ends the tunnel; after start_threads(). The configuration socket's file is left to the
-    // caller. An error means that it never began.
+    // caller.
     Result<End> run();
 
     // A descriptor whose hang-up means: end (the cage's parent).
@@ -65,6 +65,8 @@ class ControlLoop {
     void service();
     void flush_outbox();
     void arm_timer();
+    void transmit(std::size_t number); // the threads
+    void receive(std::size_t number);
     void stop_threads();
 
     Parts parts_;
@@ -91,8 +93,6 @@ class ControlLoop {
 
     std::vector<std::unique_ptr<HandshakeQueue>> handshakes_;
     std::unique_ptr<Crew> transmit_crew_, receive_crew_;
-    std::vector<std::unique_ptr<Transmitter>> transmitters_;
-    std::vector<std::unique_ptr<Receiver>> receivers_;
     std::vector<std::thread> threads_;
 };
 

@@ -12,9 +12,15 @@ namespace wgd::io {
 // Set by the control thread, read by data threads.
 struct SharedState {
     std::atomic<bool> stop{false};
-    std::atomic<unsigned> mtu{0};      // of the TUN
-    std::atomic<bool> tun_gone{false}; // set by a data thread that was told so; it rings `attention`
-    const Event* attention = nullptr;  // the control thread's
+    std::atomic<unsigned> mtu{0};       // of the TUN
+    std::atomic<bool> tun_gone{false};  // these two end the tunnel; set with report()
+    std::atomic<bool> no_cipher{false}; // no back end passed its self-test
+    const Event* attention = nullptr;   // the control thread's
+
+    void report(std::atomic<bool>& what) const {
+        what.store(true, std::memory_order_relaxed);
+        attention->ring();
+    }
 };
 
 [[nodiscard]] inline wg::Now read_clocks() {

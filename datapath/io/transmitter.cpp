@@ -29,10 +29,7 @@ Transmitter::Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair
 void Transmitter::run() {
     const std::size_t home[] = {number_};
     crew_->run(number_, home, *this, thread_, *shared_);
-    if (tun_dead_) {
-        shared_->tun_gone.store(true, std::memory_order_relaxed);
-        shared_->attention->ring();
-    }
+    if (tun_dead_) shared_->report(shared_->tun_gone);
 }
 
 bool Transmitter::alive(std::span<const pollfd> polled) {

@@ -9,7 +9,7 @@ command -v nm >/dev/null || {
     exit 77
 }
 
-pure=(wgd_model wgd_config wgd_plan wgd_dp_wg wgd_dp_crypto)
+pure=(wgd_model wgd_config wgd_plan wgd_dp_wg wgd_dp_crypto wgd_dp_openssl)
 # As nm -uC prints them: C names whole, C++ names by prefix.
 forbidden='^(open|openat|creat|fopen|freopen|read|pread|write|pwrite|close|stat|lstat|fstat|access|unlink|rename|mkdir|opendir|ioctl|fcntl|mmap|socket|bind|connect|send|sendto|sendmsg|sendmmsg|recv|recvfrom|recvmsg|recvmmsg|poll|ppoll|select|epoll_.*|io_uring_.*|syscall|fork|vfork|clone|exec[lv].*|posix_spawn.*|system|popen|kill|raise|signal|sigaction|sleep|usleep|nanosleep|clock_nanosleep|time|times|clock|clock_gettime|gettimeofday|timespec_get|localtime.*|getrandom|getentropy|random|rand|rand_r|srand|arc4random.*|randombytes.*|RAND_.*|getenv|secure_getenv|setenv|getpid|getuid|getaddrinfo|gethostby.*|if_nametoindex|syslog|sd_.*|nl_.*|rtnl_.*|pthread_create|printf|puts|std::random_device.*|std::chrono::_V2::(system|steady)_clock::now.*|std::basic_[io]?f(ile)?stream.*|std::basic_filebuf.*|std::thread::_M_start_thread.*|std::filesystem::.*)(64)?(@.*)?$'
 

@@ -17,9 +17,9 @@ datagrams() {
   rm -f "$RIG_DIR/copy"
 }
 
-round() { # ENV_A ENV_B
+round() { # ENV_A ENV_B [PROGRAM_A]
   say "A: $1, B: $2"
-  start "$A" "$WG_A" "$DATAPATH" "$1"
+  start "$A" "$WG_A" "${3:-$DATAPATH}" "$1"
   local a=$STARTED
   start "$B" "$WG_B" "$DATAPATH" "$2"
   local b=$STARTED
@@ -36,14 +36,17 @@ for off in tso uso gso gro all; do
   round "WGD_OFFLOADS_OFF=$off" "WGD_OFFLOADS_OFF=$off"
 done
 round "WGD_OFFLOADS_OFF=all" "WGD_OFFLOADS_OFF="
+DYNAMIC=$WGD_BUILD/tests/datapath_dynamic # openssl is for programs that can open a library
+[ -x "$DYNAMIC" ] || need "$DYNAMIC (build it first)"
 for aead in ipsec-mb openssl sodium; do
-  if ! WGD_AEAD=$aead "$DATAPATH" "${RIG}x" >"$RIG_DIR/probe.log" 2>&1; then
+  if ! WGD_AEAD=$aead "$DYNAMIC" "${RIG}x" >"$RIG_DIR/probe.log" 2>&1; then
     grep -q "not available" "$RIG_DIR/probe.log" || fail "$aead: $(cat "$RIG_DIR/probe.log")"
     say "$aead: not on this machine"
     continue
   fi
   rm "$SOCKETS/${RIG}x.sock"
   wait_for 10 eval "! ip link show ${RIG}x" || fail "${RIG}x did not end"
-  round "WGD_AEAD=$aead" "WGD_AEAD=sodium"
+  round "WGD_AEAD=$aead" "WGD_AEAD=sodium" "$DYNAMIC"
 done
+round "WGD_AEAD=" "WGD_AEAD=" "$DYNAMIC" # as it chooses itself, at either end
 say ok

@@ -3,8 +3,10 @@
 #include <catch2/catch.hpp>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "datapath/crypto/aead.hpp"
+#include "datapath/crypto/aead_source.hpp"
 #include "tests/unit/datapath_crypto/vectors.hpp"
 
 using namespace wgd;
@@ -200,8 +202,17 @@ TEST_CASE("choosing a back end") {
     const auto available = available_aead_backends();
     CHECK(std::find(available.begin(), available.end(), *chosen) != available.end());
 
-    // Obvious is only what is the best by far.
-    if (const auto obvious = obvious_aead_backend()) CHECK(*obvious == AeadBackend::kIpsecMb);
+    // What is used without asking all of them is here, and not slower than libsodium.
+    if (const auto likely = likely_aead_backend()) {
+        CHECK(std::find(available.begin(), available.end(), *likely) != available.end());
+        const auto tried = try_out_aead(*likely);
+        REQUIRE(tried);
+        CHECK(tried->backend == *likely);
+        CHECK(aead_self_test(*tried->aead));
+    }
+    const auto sodium = try_out_aead(AeadBackend::kSodium);
+    REQUIRE(sodium);
+    CHECK(sodium->backend == AeadBackend::kSodium);
     REQUIRE(choose_aead_backend("sodium"));
     CHECK(*choose_aead_backend("sodium") == AeadBackend::kSodium);
     CHECK(*choose_aead_backend("openssl") == AeadBackend::kOpenssl);
@@ -210,4 +221,25 @@ TEST_CASE("choosing a back end") {
     CHECK(unknown.error().code == ErrorCode::kInvalidArgument);
     const auto null = choose_aead_backend("null"); // exists in no build that is installed
     CHECK_FALSE(null);
+}
+
+TEST_CASE("the plain functions give RFC 8439's answer") {
+    CHECK(aead_known_answer());
+}
+
+TEST_CASE("a source tries out its back end once, whoever asks first") {
+    std::atomic<int> announced{0};
+    AeadSource source(likely_aead_backend().value_or(AeadBackend::kSodium), false,
+                      [&](AeadBackend) { ++announced; });
+    std::array<std::unique_ptr<Aead>, 8> made;
+    std::vector<std::thread> threads;
+    for (auto& aead : made)
+        threads.emplace_back([&] { aead = source.make(); });
+    for (std::thread& thread : threads)
+        thread.join();
+    CHECK(announced == 1);
+    for (auto& aead : made) {
+        REQUIRE(aead);
+        CHECK(aead_self_test(*aead));
+    }
 }
