@@ -228,7 +228,11 @@ ports::LookupPath Tunnel::lookup_path() const {
     ports::LookupPath path;
     if (!loaded_ || (!has_record_ && !host_.kill_switch().holds(name_))) return path;
     path.mark = record_.mark.value_or(loaded_->profile.fwmark.value_or(0));
-    path.avoid = loaded_->profile.dns_servers;
+    path.avoid = host_.tunnel_name_servers();
+    // A tunnel that is only planned is in no list.
+    for (const IpAddress& server : name_servers())
+        if (std::find(path.avoid.begin(), path.avoid.end(), server) == path.avoid.end())
+            path.avoid.push_back(server);
     return path;
 }
 

@@ -60,6 +60,8 @@ class TunnelHost {
     [[nodiscard]] virtual std::map<std::string, std::string>
     original_sysctls(const ProfileName& except) const = 0;
     // The one of the host.
+    // Name servers that tunnels brought along, of all of them.
+    [[nodiscard]] virtual std::vector<IpAddress> tunnel_name_servers() const = 0;
     [[nodiscard]] virtual KillSwitch& kill_switch() = 0;
     // Another tunnel needs it, and is not on its way down.
     [[nodiscard]] virtual bool needs_sysctl(const ProfileName& except, const std::string& key) const = 0;
@@ -132,6 +134,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] std::map<std::string, std::string> original_sysctls() const;
     [[nodiscard]] bool needs_sysctl(const std::string& key) const;
 
+    [[nodiscard]] std::vector<IpAddress> name_servers() const {
+        return loaded_ ? loaded_->profile.dns_servers : std::vector<IpAddress>{};
+    }
   private:
     struct Prepared {
         plan::Desired desired;

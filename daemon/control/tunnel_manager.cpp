@@ -2,6 +2,7 @@
 #include "daemon/control/tunnel_manager.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "common/base/log.hpp"
 #include "common/config/parser.hpp"
@@ -270,6 +271,14 @@ std::map<std::string, std::string> TunnelManager::original_sysctls(const Profile
     for (const auto& [name, tunnel] : tunnels_)
         if (name != except) originals.merge(tunnel->original_sysctls());
     return originals;
+}
+
+std::vector<IpAddress> TunnelManager::tunnel_name_servers() const {
+    std::set<IpAddress> servers;
+    for (const auto& [name, tunnel] : tunnels_)
+        for (const IpAddress& server : tunnel->name_servers())
+            servers.insert(server);
+    return {servers.begin(), servers.end()};
 }
 
 bool TunnelManager::needs_sysctl(const ProfileName& except, const std::string& key) const {

@@ -67,6 +67,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
                                                const std::string& key) const override;
     std::map<std::string, std::string> original_sysctls(const ProfileName& except) const override;
     bool needs_sysctl(const ProfileName& except, const std::string& key) const override;
+    std::vector<IpAddress> tunnel_name_servers() const override;
     KillSwitch& kill_switch() override { return kill_switch_; }
 
     void begin_reload(const ProfileName& name,

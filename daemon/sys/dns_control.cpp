@@ -38,7 +38,7 @@ DnsControl::DnsControl(loop::EventLoop& loop, Options options, DnsLedger ledger)
     if (!options_.bus) return;
     bus_ = std::make_unique<SystemBus>(loop);
     keepers_[DnsBackend::kResolved] =
-        std::make_unique<DnsResolved>(*bus_, options_.time_limit, [this] { changed(); });
+        std::make_unique<DnsResolved>(ledger_, *bus_, options_.time_limit, [this] { changed(); });
     keepers_[DnsBackend::kNetworkManager] =
         std::make_unique<DnsNetworkManager>(loop, *bus_, options_.time_limit, [this] { changed(); });
 }

@@ -138,8 +138,10 @@ struct DnsResolved::Sequence : std::enable_shared_from_this<DnsResolved::Sequenc
     }
 };
 
-DnsResolved::DnsResolved(SystemBus& bus, Duration time_limit, std::function<void()> changed)
-    : bus_(bus)
+DnsResolved::DnsResolved(const DnsLedger& ledger, SystemBus& bus, Duration time_limit,
+                         std::function<void()> changed)
+    : ledger_(ledger)
+    , bus_(bus)
     , time_limit_(time_limit)
     , changed_(std::move(changed)) {
     bus_.watch_name(kService, [this](bool running) { restarted(running); });
@@ -178,7 +180,53 @@ Result<BusMessage> DnsResolved::manager(const char* method, unsigned ifindex) {
     return message;
 }
 
+DnsSettings DnsResolved::share_of(const std::string& link, const DnsSettings& wanted,
+                                  const std::string& leaving) const {
+    DnsSettings share = wanted;
+    for (const auto& [other, theirs] : ledger_.requests(plan::DnsBackend::kResolved)) { // newest first
+        if (other == link) break;
+        if (other != leaving && theirs.exclusive) share.exclusive = false;
+    }
+    return share;
+}
+
 void DnsResolved::set(const std::string& link, const DnsSettings& settings, ports::Done done) {
+    give(link, share_of(link, settings),
+         [this, link, done = std::move(done), alive = std::weak_ptr<int>(alive_)](Result<void> given) {
+             if (alive.expired()) return;
+             if (!given) return done(std::move(given));
+             give_others(link, {}, done);
+         });
+}
+
+void DnsResolved::give_others(const std::string& but, const std::string& leaving, ports::Done done) {
+    plan::DnsRequests due;
+    for (const auto& [link, wanted] : ledger_.requests(plan::DnsBackend::kResolved)) {
+        const auto known = known_.find(link);
+        if (link == but || link == leaving || known == known_.end() ||
+            known->second.ifindex != ::if_nametoindex(link.c_str()))
+            continue;
+        DnsSettings share = share_of(link, wanted, leaving);
+        if (!same(known->second.settings, share)) due.emplace_back(link, std::move(share));
+    }
+    give_each(std::move(due), std::move(done));
+}
+
+void DnsResolved::give_each(plan::DnsRequests due, ports::Done done) {
+    if (due.empty()) return done({});
+    const auto [link, share] = std::move(due.back());
+    due.pop_back();
+    give(link, share,
+         [this, due = std::move(due), done = std::move(done), name = link,
+          alive = std::weak_ptr<int>(alive_)](const Result<void>& given) {
+             if (alive.expired()) return;
+             // Its own tunnel sees that it is not as it should be, and tells.
+             if (!given) log::warning("{}: {}", name, given.error().message);
+             give_each(due, done);
+         });
+}
+
+void DnsResolved::give(const std::string& link, const DnsSettings& settings, ports::Done done) {
     const unsigned ifindex = ::if_nametoindex(link.c_str());
     if (ifindex == 0) return done(fail_errno(ErrorCode::kKernel, errno, "no link " + link));
     auto servers = manager("SetLinkDNS", ifindex);
@@ -232,20 +280,24 @@ void DnsResolved::read_back(const std::string& link, unsigned ifindex, ports::Do
 void DnsResolved::clear(const std::string& link, ports::Done done) {
     known_.erase(link);
     const unsigned ifindex = ::if_nametoindex(link.c_str());
-    if (ifindex == 0 || !running()) return done({}); // gone with the link, or with its keeper
+    if (!running()) return done({});                                   // gone with its keeper
+    if (ifindex == 0) return give_others(link, link, std::move(done)); // gone with the link
     auto revert = manager("RevertLink", ifindex);
     if (!revert) return done({});
-    bus_.call(std::move(*revert), time_limit_, [link, done = std::move(done)](Result<sd_bus_message*> reply) {
-        // Deleting the link, which comes next, does the same.
-        if (!reply) log::warning("{}: systemd-resolved: {}", link, reply.error().message);
-        done({});
-    });
+    bus_.call(std::move(*revert), time_limit_,
+              [this, link, done = std::move(done),
+               alive = std::weak_ptr<int>(alive_)](Result<sd_bus_message*> reply) {
+                  if (alive.expired()) return;
+                  // Deleting the link, which comes next, does the same.
+                  if (!reply) log::warning("{}: systemd-resolved: {}", link, reply.error().message);
+                  give_others(link, link, done);
+              });
 }
 
 bool DnsResolved::intact(const std::string& link, const DnsSettings& settings) {
     const auto known = known_.find(link);
     return known != known_.end() && known->second.ifindex == ::if_nametoindex(link.c_str()) &&
-           same(known->second.settings, settings);
+           same(known->second.settings, share_of(link, settings));
 }
 
 } // namespace wgd::sys

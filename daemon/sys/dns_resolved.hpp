@@ -2,6 +2,10 @@
 // DnsResolved: systemd-resolved, which keeps servers and domains per link (org.freedesktop.resolve1(5)). What
 // it holds is read back after every set, and again whenever it says that something has changed; when it is
 // restarted, it has forgotten everything. A link that is deleted takes its settings along.
+//
+// It knows no order among links: of two that want all look-ups it asks both. So the newest tunnel alone is
+// given
+// "~."; the others keep what is theirs by name, their domains, and get all look-ups back when it goes.
 #pragma once
 
 #include <functional>
@@ -10,14 +14,16 @@
 #include <string>
 
 #include "daemon/sys/dns_keeper.hpp"
+#include "daemon/sys/dns_ledger.hpp"
 #include "daemon/sys/system_bus.hpp"
 
 namespace wgd::sys {
 
 class DnsResolved final : public DnsKeeper {
   public:
-    // `changed`: what it holds may not be as it was set any more. `bus` outlives this.
-    DnsResolved(SystemBus& bus, Duration time_limit, std::function<void()> changed);
+    // `ledger` tells which tunnel is the newest. `changed`: what it holds may not be as it was set any more.
+    // `ledger` and `bus` outlive this.
+    DnsResolved(const DnsLedger& ledger, SystemBus& bus, Duration time_limit, std::function<void()> changed);
     ~DnsResolved() override;
 
     [[nodiscard]] bool running() const;
@@ -33,11 +39,19 @@ class DnsResolved final : public DnsKeeper {
         plan::DnsSettings settings;
     };
 
+    // What a link is given, of what its tunnel wants. `leaving`: a link that is on its way out.
+    [[nodiscard]] plan::DnsSettings share_of(const std::string& link, const plan::DnsSettings& wanted,
+                                             const std::string& leaving = {}) const;
+    void give(const std::string& link, const plan::DnsSettings& share, ports::Done done);
+    // Gives the links other than `but` what is theirs now, one after the other.
+    void give_others(const std::string& but, const std::string& leaving, ports::Done done);
+    void give_each(plan::DnsRequests due, ports::Done done);
     void restarted(bool running);
     void look_again();
     void read_back(const std::string& link, unsigned ifindex, ports::Done done);
     Result<BusMessage> manager(const char* method, unsigned ifindex);
 
+    const DnsLedger& ledger_;
     SystemBus& bus_;
     Duration time_limit_;
     std::function<void()> changed_;

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+
+#include "daemon/plan/dns_text.hpp"
 
 namespace wgd::sys {
 namespace {
@@ -42,14 +45,26 @@ bool is_stub(const IpAddress& address) {
 } // namespace
 
 std::vector<IpAddress> name_servers_of(const std::string& path) {
-    std::vector<IpAddress> servers;
     std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    // Of a file that wgd wrote counts what was there before: the rest are servers of tunnels.
+    if (const auto original = plan::original_within(text)) {
+        if (original->kind == plan::OriginalResolvConf::Kind::kLink) {
+            const std::filesystem::path target = original->text;
+            const auto directory = std::filesystem::path(path).parent_path();
+            std::ifstream linked(target.is_absolute() ? target : directory / target);
+            text.assign(std::istreambuf_iterator<char>(linked), {});
+        } else {
+            text = original->text;
+        }
+    }
+    std::vector<IpAddress> servers;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
         std::string key;
         std::string value;
-        // "#|" is before each line of what was here before wgd wrote the file (plan/dns_text).
-        if (!(words >> key >> value) || (key != "nameserver" && key != "#|nameserver")) continue;
+        if (!(words >> key >> value) || key != "nameserver") continue;
         if (const auto address = IpAddress::parse(value)) servers.push_back(*address);
     }
     return servers;

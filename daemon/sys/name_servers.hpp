@@ -16,7 +16,8 @@ namespace wgd::sys {
 std::vector<Endpoint> name_servers_without(const std::vector<IpAddress>& excluded,
                                            const std::string& root = {});
 
-// The addresses of the "nameserver" lines. Those with a scope are left out: they cannot be asked by address.
+// The addresses of the "nameserver" lines; of a file that wgd made, those of the one that it took the place
+// of. Those with a scope are left out: they cannot be asked by address.
 std::vector<IpAddress> name_servers_of(const std::string& path);
 
 } // namespace wgd::sys

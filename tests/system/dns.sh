@@ -54,6 +54,14 @@ Address = 10.6.0.2/32
 DNS = 10.6.0.1
 EOT
 
+# A third one, whose server for all names is the local one: which of two is asked shows.
+cat <<EOT | write_profile home newer
+[Interface]
+PrivateKey = $(wg genkey)
+Address = 10.7.0.2/32
+DNS = $LAN_SERVER
+EOT
+
 answer() { on home getent ahostsv4 "$1" 2>/dev/null | awk '{ print $1; exit }'; }
 answered_by() { # NAME lan|tunnel
     case $2 in lan) [ "$(answer "$1")" = 192.0.2.80 ] ;; tunnel) [ "$(answer "$1")" = 10.5.0.80 ] ;; esac
@@ -288,6 +296,37 @@ with_resolved() {
     check "  and only there" test "$(asked_inside who.test)" = "$inside"
     check "down" wgctl home down split
     check "the domain's names go to the local server" wait_for 3 "answer" answered_by web.corp.example lan
+
+    heading "systemd-resolved: two tunnels that want all names"
+    wants_all() { on home resolvectl domain "$1" | grep -qF '~.' && on home resolvectl default-route "$1" | grep -q yes; }
+    wants_some() { ! on home resolvectl domain "$1" | grep -qF '~.' && on home resolvectl default-route "$1" | grep -q no; }
+    check "up" wgctl home up home
+    check "up, the newer" wgctl home up newer
+    inside=$(asked_inside who.test)
+    on home resolvectl flush-caches
+    check "names go to the newer one's server" wait_for 3 "answer" answered_by who.test lan
+    check "  and only there" test "$(asked_inside who.test)" = "$inside"
+    check "  which alone is said to be for all" wants_all newer
+    check "  and the other is not" wants_some home
+    check "the older one's own domain goes to its own server" wait_for 3 "answer" answered_by web.corp.lan tunnel
+    stop "$RESOLVED_PID"
+    start_resolved
+    check "restarted: told again, the newer" wait_for 5 "all names" wants_all newer
+    check "  and the older" wait_for 5 "some names" wants_some home
+    on home resolvectl revert newer
+    check "told otherwise by somebody: told again" wait_for 3 "all names" wants_all newer
+    stop "$WGD_PID" KILL
+    start_wgd home
+    check "a new wgd: the newer is still the newer" wait_for 3 "all names" wants_all newer
+    check "  and the older the older" wait_for 3 "some names" wants_some home
+    check "down, the newer" wgctl home down newer
+    check "all names are the older one's again" wait_for 3 "all names" wants_all home
+    check "  and go to its server" wait_for 3 "answer" answered_by who.test tunnel
+    check "up, the newer" wgctl home up newer
+    check "down, the older" wgctl home down home
+    check "the newer one keeps all names" wants_all newer
+    check "down, the newer" wgctl home down newer
+    check "names go to the local server" wait_for 3 "answer" answered_by who.test lan
 
     heading "systemd-resolved does not answer"
     kill -STOP "$RESOLVED_PID"

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "daemon/plan/dns_text.hpp"
+
 using namespace wgd;
 using namespace wgd::sys;
 
@@ -78,4 +80,23 @@ TEST_CASE("a server of this machine comes last: it may forward into the tunnel")
     machine.file("/etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 192.0.2.1\n");
     machine.file("/run/NetworkManager/no-stub-resolv.conf", "nameserver 192.0.2.1\nnameserver 192.0.2.2\n");
     CHECK(machine.without({"10.5.0.1"}) == Servers{"192.0.2.1:53", "192.0.2.2:53", "127.0.0.1:53"});
+}
+
+TEST_CASE("of a file that wgd made counts what was there before, whichever tunnels are in it") {
+    plan::DnsSettings inside;
+    inside.servers = {*IpAddress::parse("10.6.0.1")};
+    inside.exclusive = true;
+    plan::OriginalResolvConf original;
+    Machine machine;
+    SECTION("a file") {
+        original.kind = plan::OriginalResolvConf::Kind::kFile;
+        original.text = "nameserver 192.0.2.53\noptions edns0\n";
+    }
+    SECTION("a link") {
+        original.kind = plan::OriginalResolvConf::Kind::kLink;
+        original.text = "../run/elsewhere";
+        machine.file("/run/elsewhere", "nameserver 192.0.2.53\n");
+    }
+    machine.file("/etc/resolv.conf", plan::resolv_conf_text({{"other", inside}}, original));
+    CHECK(machine.without({"10.5.0.1"}) == Servers{"192.0.2.53:53"});
 }
