@@ -9,9 +9,11 @@ WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
 . "$WGD_SOURCE/tests/system/scene.sh"
 . "$WGD_SOURCE/tests/system/world.sh"
 . "$WGD_SOURCE/tests/system/wire.sh"
+. "$WGD_SOURCE/tests/system/debian.sh"
 
-need_tools wg wireguard-go tcpdump nft ping python3 arping
+need_tools wg wireguard-go tcpdump nft ping python3 arping dnsmasq
 need_programs wgd wgctl wgd-datapath
+[ "${WGD_IN_SCENE:-}" = 1 ] || unpack_debian isc-dhcp-client
 enter_scene "$@"
 
 make_world
@@ -57,26 +59,7 @@ EOT
 }
 settings false
 
-# ---- counting
-
-listen() { wire_listen provider eth0 "$HOME_V4" "$PEER_V4" "$PEER_PORT"; }
-
-# Until everything that was sent before is in the capture: a packet of the attacker's, sent now, is in it.
-settle() {
-    SETTLED=$((${SETTLED:-20000} + 1))
-    on provider python3 -c "
-import socket
-socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$HOME_V4', $SETTLED))"
-    wait_for 10 "the capture" bash -c '[ "$(tcpdump -n -r "$1" "udp dst port $2" 2>/dev/null | wc -l)" -gt 0 ]' - \
-        "$WIRE_DIR/other.pcap" "$SETTLED"
-}
-
-# Packets of home's in clear, of those that the attack sends.
-in_clear() { # FILTER
-    settle
-    wire_count other "ether src $HOME_MAC and ($1)"
-}
-HOME_MAC=$(on home cat /sys/class/net/eth0/address)
+. "$here/attack.sh"
 
 # Five datagrams; that the system refuses them is fine.
 send() { # ADDRESS PORT
@@ -90,17 +73,39 @@ for _ in range(5):
         pass' "$1" "$2"
 }
 
+# A lease from the provider, taken by Debian's DHCP client as Debian configures it. The server gives the routes of
+# TunnelVision along with the address. (The client must not name the machine that runs the test.)
+lay_over home isc-dhcp-client
+on home bash -c "cp -a $WGD_BUILD/debs/isc-dhcp-client/etc/dhcp /etc/"
+start provider dhcp dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 --log-facility=- --user=root --pid-file= \
+    --no-ping --dhcp-authoritative --dhcp-leasefile="$SCENE/provider/leases" --bind-interfaces --interface=eth0 \
+    --dhcp-range=192.0.2.77,192.0.2.77 --dhcp-option=3 --dhcp-option=6 \
+    --dhcp-option=121,0.0.0.0/1,192.0.2.1,128.0.0.0/1,192.0.2.1
+get_lease() {
+    : >"$SCENE/home/leases"
+    on home unshare --uts dhclient -4 -1 -lf "$SCENE/home/leases" -pf "$SCENE/home/dhclient.pid" eth0 \
+        >>"$SCENE/home/dhclient.log" 2>&1
+}
+has_leased_routes() { [ "$(on home ip route show | grep -cE '^(0|128)\.0\.0\.0/1 via 192\.0\.2\.1')" = 2 ]; }
+# It must not clean up itself: it would take home's own address along.
+give_up_lease() {
+    kill -KILL "$(cat "$SCENE/home/dhclient.pid")"
+    on home bash -c 'ip route del 0.0.0.0/1; ip route del 128.0.0.0/1; ip address del 192.0.2.77/24 dev eth0' 2>/dev/null
+    rm -f "$SCENE/home/dhclient.pid"
+}
+
 # ---- the attacks: each prints how much the attacker got
 
 ipv6_leak() {
     send "$INTERNET_V6" 4001
     in_clear "udp dst port 4001"
 }
-tunnel_vision() { # CVE-2024-3661: routes of a DHCP server (option 121), more specific than any default
-    on home bash -c 'ip route add 0.0.0.0/1 via 192.0.2.1; ip route add 128.0.0.0/1 via 192.0.2.1'
+tunnel_vision() { # CVE-2024-3661: a DHCP server gives routes (option 121) that are more specific than any default
+    get_lease
     send "$INTERNET_V4" 4002
-    in_clear "udp dst port 4002"
-    on home bash -c 'ip route del 0.0.0.0/1 via 192.0.2.1; ip route del 128.0.0.0/1 via 192.0.2.1'
+    # Without the routes the attack was none.
+    if has_leased_routes; then in_clear "udp dst port 4002"; else echo "no routes of the server's"; fi
+    give_up_lease
 }
 local_net() { # CVE-2023-36672: the network says that the target's addresses are its own
     on home ip address add 198.51.100.200/24 dev eth0
@@ -237,40 +242,6 @@ check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
 check "wgctl down lockedexcept" wgctl home down lockedexcept
 wire_stop
 
-# ---- a program that sends a thousand times a second, to the internet, both families, and to a local resolver
-
-cat >"$SCENE/sender.py" <<'EOT'
-import socket, sys, time
-four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-targets = [(four, (sys.argv[1], 4100)), (six, (sys.argv[2], 4100)), (four, ("192.0.2.1", 53))]
-tried = 0
-begin = time.monotonic()
-while True:
-    s, target = targets[tried % 3]
-    try:
-        s.sendto(b"secret", target)
-    except OSError:
-        pass
-    tried += 1
-    if tried % 100 == 0:
-        open(sys.argv[3], "w").write("%d\n" % tried)
-    ahead = begin + tried / 1000 - time.monotonic()
-    if ahead > 0:
-        time.sleep(ahead)
-EOT
-start_sender() {
-    echo 0 >"$SCENE/tried"
-    start home sender python3 "$SCENE/sender.py" "$INTERNET_V4" "$INTERNET_V6" "$SCENE/tried"
-    SENDER=$STARTED
-    sent_more
-}
-# Until it has sent some hundred more: what follows does not happen between two packets of it.
-sent_more() {
-    local before
-    before=$(cat "$SCENE/tried")
-    wait_for 20 "the sender" bash -c '[ "$(cat "$1")" -gt "$2" ]' - "$SCENE/tried" "$((before + 200))"
-}
 SECRETS='udp dst port 4100 or udp dst port 53'
 crash() { # PID
     stop "$1" KILL
@@ -300,7 +271,7 @@ sent_more
 start_wgd home
 on home nft delete table inet wgd-locked 2>/dev/null
 sent_more
-check "packets sent: $(cat "$SCENE/tried"); in clear on the wire: none" test "$(in_clear "$SECRETS")" = 0
+check "packets sent: $(cat "$SCENE/tried"); in clear on the wire: none" nothing_in_clear "$SECRETS"
 check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
 check "wgctl down locked" wgctl home down locked
 check "the other one still holds it" test "$(in_clear "$SECRETS")" = 0
@@ -338,7 +309,7 @@ stop "$WGD_PID" KILL
 start_wgd home
 check "wgctl down open" wgctl home down open
 sent_more
-check "packets sent: $(cat "$SCENE/tried"); in clear on the wire: none" test "$(in_clear "$SECRETS")" = 0
+check "packets sent: $(cat "$SCENE/tried"); in clear on the wire: none" nothing_in_clear "$SECRETS"
 settings false
 kill -HUP "$WGD_PID"
 wait_for 10 "the table to go" bash -c '! nsenter --target "$0" --net nft list table inet wgd-lock' "${MACHINE_PID[home]}"

@@ -22,7 +22,10 @@ cat >"$SCENE/home/wgd.toml" <<EOT
 kill_switch = true
 [tunnel.gate]
 masquerade = true
+mss_clamp = true
+isolate_peers = true
 EOT
+printf '[daemon]\nlockdown = true\n' >"$SCENE/home/lockdown.toml"
 reaches() { on home ping -n -c 2 -i 0.2 -W 5 "$1"; }
 
 heading "/proc/sys is read-only"
@@ -41,6 +44,8 @@ check_says "that it forwards nothing is named" 'ip_forward cannot be set to 1.*r
 check "wgctl down gate" wgctl home down gate
 check "a kill switch is a matter of nftables: it comes up" wgctl home up locked
 check "  ... and works" reaches "$INTERNET_V4"
+check_shown "status" wgctl home status locked
+check_says "that ARP tells of the address inside is named" 'arp_ignore cannot be set to 1.*read-only'
 check "wgctl down locked" wgctl home down locked
 snapshot home "$SCENE/after"
 check_same "home is what it was" "$SCENE/before" "$SCENE/after"
@@ -81,8 +86,12 @@ check "wgctl down plain" wgctl home down plain
 check "a gateway comes up" wgctl home up gate
 check_shown "status" wgctl home status gate
 check_says "that nothing is masqueraded is named" 'without masquerading'
+check_says "  ... nothing clamped" 'without mss_clamp'
+check_says "  ... nobody isolated" 'without isolate_peers'
 check "wgctl down gate" wgctl home down gate
 check_refused "a kill switch refuses" 1 'kill switch cannot be closed' wgctl home up locked
+check_refused "lockdown at boot fails, and says so" 1 'firewall cannot be closed' on home \
+    python3 "$SCENE/no_nft.py" "$BIN/wgd" --config "$SCENE/home/lockdown.toml" --lockdown
 snapshot home "$SCENE/after"
 check_same "home is what it was" "$SCENE/before" "$SCENE/after"
 stop "$WGD_PID"
