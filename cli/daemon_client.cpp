@@ -80,6 +80,7 @@ TunnelStatus to_tunnel(const Properties& from) {
     take(from, "ListenPort", tunnel.listen_port);
     take(from, "FwMark", tunnel.fwmark);
     take(from, "Mtu", tunnel.mtu);
+    take(from, "PathMtu", tunnel.path_mtu);
     take(from, "Addresses", tunnel.addresses);
     take(from, "Dns", tunnel.dns);
     take(from, "DnsBackend", tunnel.dns_backend);

@@ -73,7 +73,8 @@ std::string status_text(const TunnelStatus& tunnel, std::uint64_t now, const Sty
     if (tunnel.ifindex != 0) {
         text += line(
             2, "interface",
-            fmt::format("{} (index {}), mtu {}", printable(tunnel.interface), tunnel.ifindex, tunnel.mtu),
+            fmt::format("{} (index {}), mtu {}", printable(tunnel.interface), tunnel.ifindex, tunnel.mtu) +
+                (tunnel.path_mtu == 0 ? std::string() : fmt::format(" (path {}, measured)", tunnel.path_mtu)),
             style);
     }
     if (!tunnel.netns.empty()) text += line(2, "namespace", printable(tunnel.netns), style);
@@ -164,6 +165,7 @@ nlohmann::ordered_json status_json(const std::vector<TunnelStatus>& tunnels, con
                                    {"listen_port", tunnel.listen_port},
                                    {"fwmark", tunnel.fwmark},
                                    {"mtu", tunnel.mtu},
+                                   {"path_mtu", tunnel.path_mtu},
                                    {"addresses", tunnel.addresses},
                                    {"dns", tunnel.dns},
                                    {"dns_backend", tunnel.dns_backend},

@@ -39,6 +39,7 @@ struct TunnelStatus {
     std::uint16_t listen_port = 0;
     std::uint32_t fwmark = 0;
     std::uint32_t mtu = 0;
+    std::uint32_t path_mtu = 0; // measured; 0: not
     std::vector<std::string> addresses;
     std::vector<std::string> dns;
     std::string dns_backend; // who keeps them for the system; empty: nobody was told

@@ -19,6 +19,7 @@
 #include "daemon/sys/journal.hpp"
 #include "daemon/sys/monitor.hpp"
 #include "daemon/sys/netlink_socket.hpp"
+#include "daemon/sys/path_prober.hpp"
 #include "daemon/sys/profile_store.hpp"
 #include "daemon/sys/resolver.hpp"
 #include "daemon/sys/system_reader.hpp"
@@ -82,10 +83,11 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     sys::LinuxBackendProbe backends(datapath);
     auto monitor = sys::NetlinkMonitor::create(**loop, *netlink, datapaths);
     WGD_TRY(monitor);
+    sys::PathProber paths(**loop);
     sys::LoopTimers timers(**loop);
 
     control::TunnelManager manager({reader, wrapped ? *wrapped : executor, profiles, **journal, **resolver,
-                                    backends, **monitor, timers, system_clock()},
+                                    backends, **monitor, paths, timers, system_clock()},
                                    std::move(settings));
 
     manager.read_settings_with([&options]() -> Result<control::Settings> {

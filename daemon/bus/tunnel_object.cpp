@@ -50,6 +50,7 @@ void TunnelObject::update(control::TunnelView view) {
     note("ListenPort", view.listen_port != view_.listen_port);
     note("FwMark", view.fwmark != view_.fwmark);
     note("Mtu", view.mtu != view_.mtu);
+    note("PathMtu", view.path_mtu != view_.path_mtu);
     note("Addresses", view.addresses != view_.addresses);
     note("Dns", view.dns != view_.dns);
     note("DnsBackend", view.dns_backend != view_.dns_backend);
@@ -167,6 +168,9 @@ uint32_t TunnelObject::FwMark() {
 }
 uint32_t TunnelObject::Mtu() {
     return view_.mtu;
+}
+uint32_t TunnelObject::PathMtu() {
+    return view_.path_mtu;
 }
 std::vector<std::string> TunnelObject::Addresses() {
     return guarded("Addresses", [&] { return prefixes(view_.addresses); });

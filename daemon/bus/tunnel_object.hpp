@@ -55,6 +55,7 @@ class TunnelObject final
     uint16_t ListenPort() override;
     uint32_t FwMark() override;
     uint32_t Mtu() override;
+    uint32_t PathMtu() override;
     std::vector<std::string> Addresses() override;
     std::vector<std::string> Dns() override;
     std::string DnsBackend() override;

@@ -153,11 +153,9 @@ std::string to_json(const KillSwitch::Holds& holds) {
             endpoints.push_back(endpoint.to_string());
         for (const IpPrefix& prefix : hold.passes.excluded)
             excluded.push_back(prefix.to_string());
-        tunnels[name.str()] = {{"mark", hold.passes.fwmark},
-                               {"lan", hold.allow_lan},
-                               {"asks_names", hold.passes.asks_names},
-                               {"endpoints", endpoints},
-                               {"excluded", excluded}};
+        tunnels[name.str()] = {
+            {"mark", hold.passes.fwmark},   {"lan", hold.allow_lan},  {"asks_names", hold.passes.asks_names},
+            {"probes", hold.passes.probes}, {"endpoints", endpoints}, {"excluded", excluded}};
     }
     return Json{{"version", kVersion}, {"tunnels", tunnels}}.dump();
 }
@@ -175,6 +173,7 @@ Result<KillSwitch::Holds> holds_from_json(std::string_view text) {
             hold.passes.link = name->str();
             hold.passes.fwmark = value.at("mark").get<std::uint32_t>();
             hold.passes.asks_names = value.at("asks_names").get<bool>();
+            hold.passes.probes = value.value("probes", false);
             hold.allow_lan = value.at("lan").get<bool>();
             for (const Json& item : value.at("endpoints")) {
                 const auto endpoint = Endpoint::parse(item.get<std::string>());

@@ -15,6 +15,7 @@ struct Ports {
     ports::Resolver& resolver;
     ports::BackendProbe& backends;
     ports::Monitor& monitor;
+    ports::PathProber& paths;
     ports::Timers& timers;
     const Clock& clock; // its now() is the timers' now()
 };

@@ -39,6 +39,8 @@ std::string to_json(const Record& record) {
               {"dns_backend", record.dns_backend},
               {"dns_reason", record.dns_reason}};
     json["mtu"] = record.mtu;
+    for (const auto& [address, mtu] : record.path_mtus)
+        json["path_mtus"][address.to_string()] = mtu;
     json["fwmark_given"] = record.fwmark_given;
     json["hooks"] = {{"pre_up", record.hooks.pre_up},
                      {"post_up", record.hooks.post_up},
@@ -78,6 +80,12 @@ Result<Record> record_from_json(std::string_view text) {
         record.profile_digest = json.at("profile_digest").get<std::string>();
         record.tables = json.value("tables", record.tables);
         record.mtu = json.value("mtu", 0U);
+        if (const auto mtus = json.find("path_mtus"); mtus != json.end())
+            for (const auto& [key, value] : mtus->items()) {
+                const auto address = IpAddress::parse(key);
+                if (!address) throw BadRecord("not an endpoint's address");
+                record.path_mtus.emplace(*address, value.get<std::uint32_t>());
+            }
         record.fwmark_given = json.value("fwmark_given", false);
         record.dns_backend = json.value("dns_backend", record.dns_backend);
         record.dns_reason = json.value("dns_reason", record.dns_reason);

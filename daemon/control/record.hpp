@@ -34,12 +34,13 @@ struct Record {
     std::map<PublicKey, Endpoint> endpoints;             // as we set them
     // The profile's words for them, "" left out; absent in the record of a link that was found without one.
     std::optional<std::map<PublicKey, std::string>> endpoint_specs;
-    std::uint32_t mtu = 0;                     // as we set it
-    bool fwmark_given = false;                 // the profile has a FwMark
-    std::map<std::string, std::string> tables; // nftables: name -> transaction that made it
-    plan::HookSet hooks;                       // of the profile that it came up with
-    std::string dns_backend;                   // who was told of its DNS; empty: nobody
-    std::string dns_reason;                    // why them
+    std::uint32_t mtu = 0;                        // as we set it
+    std::map<IpAddress, std::uint32_t> path_mtus; // measured, of endpoints whose way has a narrow place
+    bool fwmark_given = false;                    // the profile has a FwMark
+    std::map<std::string, std::string> tables;    // nftables: name -> transaction that made it
+    plan::HookSet hooks;                          // of the profile that it came up with
+    std::string dns_backend;                      // who was told of its DNS; empty: nobody
+    std::string dns_reason;                       // why them
     std::string profile_digest; // of the text that was applied; with kReconcile, that is being applied
 
     bool operator==(const Record&) const = default;

@@ -266,6 +266,7 @@ class Reader {
                {"mss_clamp", [&](const toml::value& v) { boolean(v, "mss_clamp", into.gateway.mss_clamp); }},
                {"isolate_peers",
                 [&](const toml::value& v) { boolean(v, "isolate_peers", into.gateway.isolate_peers); }},
+               {"mtu_probe", [&](const toml::value& v) { boolean(v, "mtu_probe", into.mtu_probe); }},
                {"netns", [&](const toml::value& v) { namespace_name(v, "netns", into.netns); }},
                {"exclude", [&](const toml::value& v) { ranges(v, "exclude", into.exclude); }},
                {"hooks", [&](const toml::value& v) { boolean(v, "hooks", into.hooks); }},

@@ -42,6 +42,7 @@ struct TunnelSettings {
     std::chrono::seconds hook_timeout{60};             // for each of them
     plan::Gateway gateway;                             // forward, masquerade, mss_clamp, isolate_peers
     std::string netns;                                 // name of its network namespace; "" for the daemon's
+    bool mtu_probe = false;                            // how large a packet reaches the endpoints
     std::vector<IpPrefix> exclude;                     // kept out of a full tunnel; "lan" is spelt out
     OnLinkLost on_link_lost = OnLinkLost::kFail;       // when somebody deletes the link, or the datapath dies
     plan::DnsPreference dns;                           // who is told of the profile's DNS

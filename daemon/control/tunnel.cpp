@@ -26,6 +26,7 @@ void Tunnel::enter(TunnelState state) {
 // The end of this object: nobody finds it any more once the host has forgotten it.
 void Tunnel::vanish() {
     endpoints_.reset();
+    paths_.reset();
     drift_timer_.reset();
     rebuild_timer_.reset();
     state_ = TunnelState::kDown;
@@ -48,7 +49,9 @@ Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
     for (const auto& [key, value] : record_.original_sysctls)
         if (key != plan::kSrcValidMark && key != plan::kArpIgnore) scope.sysctls.push_back(key);
     auto snapshot = ports_.reader.read(scope);
-    if (snapshot) host_.add_reservations(name_, *snapshot);
+    if (!snapshot) return snapshot;
+    host_.add_reservations(name_, *snapshot);
+    if (paths_) paths_->limit(*snapshot);
     return snapshot;
 }
 
@@ -72,6 +75,7 @@ plan::Policy Tunnel::policy() const {
     policy.gateway = settings_.gateway;
     policy.exclude = settings_.exclude;
     policy.dns = settings_.dns;
+    policy.mtu_probe = probes_paths();
     policy.kill_switch = wanted_lock() != plan::LockMode::kOff;
     policy.netns = netns();
     policy.allow_hooks = settings_.hooks;
@@ -93,6 +97,7 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
         snapshot = look(chosen.endpoints);
         WGD_TRY(snapshot);
     }
+    if (paths_ && upkeep) paths_->see(*snapshot, name_.str(), record_.mark.value_or(0));
     for (auto& [table, state] : snapshot->tables) {
         const auto made = table_contents_.find(table);
         if (made != table_contents_.end() && made->second != state.content) state.digest.clear(); // made over
@@ -128,6 +133,7 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
     record.endpoints = std::move(chosen.endpoints);
     record.endpoint_specs = std::move(chosen.specs);
     record.mtu = desired->mtu;
+    if (paths_) record.path_mtus = paths_->limits();
     record.fwmark_given = loaded_->profile.fwmark.has_value();
     record.profile_digest = loaded_->digest;
     remember_sysctls(*desired, *snapshot, record);
@@ -240,6 +246,7 @@ void Tunnel::look_after() {
     endpoints_ = make_endpoint_watch(settings_);
     endpoints_->start(loaded_->profile, endpoints_kept(loaded_->profile, record_), guarded([](Tunnel& self) {
                           self.watch_endpoints();
+                          self.watch_paths();
                           self.reconcile();
                       }));
 }
@@ -253,6 +260,25 @@ void Tunnel::watch_endpoints() {
                             },
                             guarded([](Tunnel& self) { self.reconcile(); }),
                             guarded([](Tunnel& self) { self.host_.tunnel_changed(self); })});
+}
+
+// A number in the profile is the last word.
+bool Tunnel::probes_paths() const {
+    return settings_.mtu_probe && !(loaded_ && loaded_->profile.mtu);
+}
+
+void Tunnel::watch_paths() {
+    if (!probes_paths()) {
+        if (paths_) look_soon(Duration::zero()); // what was measured no longer counts
+        return paths_.reset();
+    }
+    if (!paths_)
+        paths_ = std::make_unique<PathWatch>(ports_.paths, ports_.timers, record_.path_mtus,
+                                             guarded([](Tunnel& self) {
+                                                 self.host_.tunnel_changed(self);
+                                                 self.look_soon(Duration::zero());
+                                             }));
+    look_soon(Duration::zero()); // the look shows the paths
 }
 
 // ---- what others must keep their hands off

@@ -28,6 +28,7 @@
 #include "daemon/control/endpoint_watch.hpp"
 #include "daemon/control/kill_switch.hpp"
 #include "daemon/control/manager.hpp"
+#include "daemon/control/path_watch.hpp"
 #include "daemon/control/peer_state.hpp"
 #include "daemon/control/ports.hpp"
 #include "daemon/control/record.hpp"
@@ -59,9 +60,9 @@ class TunnelHost {
     // All of them, of all other tunnels.
     [[nodiscard]] virtual std::map<std::string, std::string>
     original_sysctls(const ProfileName& except) const = 0;
-    // The one of the host.
     // Name servers that tunnels brought along, of all of them.
     [[nodiscard]] virtual std::vector<IpAddress> tunnel_name_servers() const = 0;
+    // The one of the host.
     [[nodiscard]] virtual KillSwitch& kill_switch() = 0;
     // Another tunnel needs it, and is not on its way down.
     [[nodiscard]] virtual bool needs_sysctl(const ProfileName& except, const std::string& key) const = 0;
@@ -133,10 +134,10 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] std::optional<std::string> original_sysctl(const std::string& key) const;
     [[nodiscard]] std::map<std::string, std::string> original_sysctls() const;
     [[nodiscard]] bool needs_sysctl(const std::string& key) const;
-
     [[nodiscard]] std::vector<IpAddress> name_servers() const {
         return loaded_ ? loaded_->profile.dns_servers : std::vector<IpAddress>{};
     }
+
   private:
     struct Prepared {
         plan::Desired desired;
@@ -189,6 +190,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     std::unique_ptr<EndpointWatch> make_endpoint_watch(const TunnelSettings& settings);
     [[nodiscard]] ports::LookupPath lookup_path() const;
     void watch_endpoints(); // from now on, as long as the tunnel is up
+    [[nodiscard]] bool probes_paths() const;
+    void watch_paths(); // the same, if the settings say so
 
     Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
     [[nodiscard]] const std::string& netns() const;
@@ -227,6 +230,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     bool loaded_is_applied_ = false; // the system was made from this very text
     bool profile_changed_ = false;   // since then
     std::unique_ptr<EndpointWatch> endpoints_;
+    std::unique_ptr<PathWatch> paths_;
     std::shared_ptr<Reload> reload_; // one whose names are being resolved
 
     Record record_; // as on disk, if there is one

@@ -27,6 +27,7 @@ void Tunnel::down(Reply<void> reply) {
     cancel_reload("'" + name_.str() + "' was brought down while it was reloading");
     const TunnelState before = state_;
     endpoints_.reset();
+    paths_.reset();
     clear_leftovers(guarded([before, reply = std::move(reply)](Tunnel& self, Result<void> cleared) {
         if (!cleared) {
             self.last_error_ = cleared.error().message;

@@ -108,6 +108,7 @@ void Tunnel::lost(const std::string& why, bool datapath) {
     log::error("{}: {}", name_.str(), why);
     last_error_ = why;
     endpoints_.reset();
+    paths_.reset();
     drift_timer_.reset();
     cancel_reload(why);
     enter(TunnelState::kFailed);

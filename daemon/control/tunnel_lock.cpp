@@ -21,6 +21,7 @@ KillSwitch::Hold Tunnel::hold_for(const Record& record) const {
     for (const auto& [peer, endpoint] : record.endpoints)
         hold.passes.endpoints.push_back(endpoint);
     hold.passes.excluded = settings_.exclude;
+    hold.passes.probes = probes_paths();
     if (loaded_)
         hold.passes.asks_names =
             std::any_of(loaded_->profile.peers.begin(), loaded_->profile.peers.end(),

@@ -103,6 +103,7 @@ void Tunnel::reloaded(std::shared_ptr<Reload> former, PlanText done, Outcome out
         last_error_.clear();
         log::info("{}: reloaded, {} steps", name_.str(), done.steps.size());
         watch_endpoints();
+        watch_paths();
         former->reply(std::move(done));
     }
     host_.tunnel_changed(*this);

@@ -83,6 +83,7 @@ void Tunnel::came_up() {
     settle_lock();
     watch_datapath();
     watch_endpoints();
+    watch_paths();
     enter(TunnelState::kUp);
     log::info("{}: up ({}: {})", name_.str(), plan::to_string(record_.backend), record_.backend_reason);
     if (const auto reply = std::exchange(up_reply_, nullptr)) reply(view());

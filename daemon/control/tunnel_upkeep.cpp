@@ -123,6 +123,7 @@ void Tunnel::dns_changed() {
 
 void Tunnel::time_passed() {
     if (state_ == TunnelState::kUp && endpoints_) endpoints_->doubt_all();
+    if (paths_) paths_->doubt_all();
     dns_changed(); // a DHCP client may have been busy
 }
 

@@ -65,6 +65,12 @@ TunnelView Tunnel::view() {
         for (std::string& problem : endpoints_->problems())
             view.warnings.push_back(std::move(problem));
 
+    if (paths_) {
+        view.path_mtu = paths_->smallest().value_or(0);
+        for (std::string& problem : paths_->problems())
+            view.warnings.push_back(std::move(problem));
+    }
+
     auto device = has_record_ ? ports_.reader.read_device(name_.str(), netns())
                               : Result<WgDevice>(fail(ErrorCode::kNotFound, "no device"));
     if (!device) {

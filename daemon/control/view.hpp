@@ -52,6 +52,7 @@ struct TunnelView {
     std::uint16_t listen_port = 0;
     std::uint32_t fwmark = 0;
     std::uint32_t mtu = 0;
+    std::uint32_t path_mtu = 0; // the smallest that was measured to an endpoint; 0: none was
     std::vector<IpPrefix> addresses;
     std::vector<std::string> dns; // servers and search domains as in the profile
     std::string dns_backend;      // who keeps them for the system ("resolved", ...); empty: nobody

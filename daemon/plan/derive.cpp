@@ -301,6 +301,7 @@ class Derivation {
         table.link = want_.link;
         if (want_.mark && !want_.rules.empty()) {
             table.fwmark = want_.mark;
+            table.probes = policy_.mtu_probe && !profile_.mtu;
             for (const IpPrefix& address : want_.addresses)
                 table.local.push_back(address.address());
         }

@@ -79,14 +79,17 @@ std::string body_of(const TunnelTable& table) {
     if (table.fwmark) {
         // Replies to our outer packets carry the mark again, so that strict reverse-path filtering looks them
         // up as what they are.
-        rules +=
-            "    chain premangle {\n        type filter hook prerouting priority mangle; policy accept;\n"
-            "        meta l4proto udp meta mark set ct mark\n    }\n";
+        const std::string_view outer = table.probes ? "{ udp, icmp, ipv6-icmp }" : "udp";
+        fmt::format_to(
+            out,
+            "    chain premangle {{\n        type filter hook prerouting priority mangle; policy accept;\n"
+            "        meta l4proto {} meta mark set ct mark\n    }}\n",
+            outer);
         fmt::format_to(out,
                        "    chain postmangle {{\n        type filter hook postrouting priority mangle; "
-                       "policy accept;\n        meta l4proto udp meta mark {:#x} ct mark set meta mark\n"
+                       "policy accept;\n        meta l4proto {} meta mark {:#x} ct mark set meta mark\n"
                        "    }}\n",
-                       *table.fwmark);
+                       outer, *table.fwmark);
     }
     if (table.isolate_peers || table.mss_clamp) {
         rules += "    chain passing {\n        type filter hook forward priority filter; policy accept;\n";

@@ -25,6 +25,7 @@ struct TunnelTable {
     std::string link;                    // a checked interface name
     std::vector<IpAddress> local;        // addresses of the tunnel that nobody else may talk to (anti-spoof)
     std::optional<std::uint32_t> fwmark; // full tunnel: keep the mark of the outer connection
+    bool probes = false;                 // ... and of the echo requests that measure the path
     bool masquerade = false;
     std::string masquerade_out; // only towards this link; empty: any but the tunnel
     bool isolate_peers = false;

@@ -33,6 +33,14 @@ std::string endpoints_of(const LockedTunnel& tunnel, Family family) {
     return fmt::format("{}", fmt::join(out, ", "));
 }
 
+// "192.0.2.1", each once.
+std::string hosts_of(const LockedTunnel& tunnel, Family family) {
+    std::set<std::string> out;
+    for (const auto& endpoint : tunnel.endpoints)
+        if (endpoint.address.family() == family) out.insert(endpoint.address.to_string());
+    return fmt::format("{}", fmt::join(out, ", "));
+}
+
 // nftables refuses a set in which one range lies in another.
 std::string ranges_of(const std::vector<IpPrefix>& ranges, Family family) {
     std::set<std::string> out;
@@ -67,6 +75,21 @@ class Rules {
     std::string text_;
 };
 
+// Echo requests that measure the path: nobody's but wgd's bear the mark.
+void probe_rules(Rules& rules, const LockedTunnel& tunnel, const Direction& direction) {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+        const auto hosts = hosts_of(tunnel, family);
+        if (hosts.empty()) continue;
+        const auto icmp = family == Family::kIpv4 ? "icmp" : "icmpv6";
+        if (direction.outwards)
+            rules.rule("meta mark {:#x} {} {} {{ {} }} {} type echo-request accept", tunnel.fwmark,
+                       family_name(family), direction.peer, hosts, icmp);
+        else
+            rules.rule("{} {} {{ {} }} {} type echo-reply ct state established accept", family_name(family),
+                       direction.peer, hosts, icmp);
+    }
+}
+
 // Outwards the mark is what counts, which only a program with CAP_NET_ADMIN can put on a packet: no other may
 // reach the endpoint's address and tell it who we are, or talk to a server that a liar put there (TunnelCrack
 // ServerIP). Inwards the socket decides.
@@ -79,6 +102,7 @@ void tunnel_rules(Rules& rules, const LockedTunnel& tunnel, const Direction& dir
                        direction.outwards ? fmt::format("meta mark {:#x} ", tunnel.fwmark) : "", name,
                        direction.peer, direction.peer_port, endpoints);
     }
+    if (tunnel.probes) probe_rules(rules, tunnel, direction);
     if (!tunnel.asks_names) return;
     if (direction.outwards)
         rules.rule("meta mark {:#x} meta l4proto {{ tcp, udp }} th dport 53 ct mark set {:#x} accept",

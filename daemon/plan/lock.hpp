@@ -23,6 +23,7 @@ struct LockedTunnel {
     std::uint32_t fwmark = 0;
     std::vector<Endpoint> endpoints; // resolved; scope is not part of the rule
     bool asks_names = false;         // an endpoint is a name: wgd's own look-ups, which bear the mark, pass
+    bool probes = false;             // marked echo requests to the endpoints pass, and their answers
     std::vector<IpPrefix> excluded;  // what the administrator keeps out of the tunnel
 
     bool operator==(const LockedTunnel&) const = default;

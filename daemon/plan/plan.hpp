@@ -58,6 +58,7 @@ struct Policy {
     HookSet applied_hooks;                             // of the profile that the tunnel came up with
     Gateway gateway;
     std::vector<IpPrefix> exclude; // kept out of a /0
+    bool mtu_probe = false;        // echo requests to the endpoints bear the mark as well
     bool kill_switch = false;      // closed: the tunnel needs a mark in any case
     std::string netns;             // the tunnel's network namespace; "" for the daemon's
     bool allow_hooks = true;

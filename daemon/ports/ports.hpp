@@ -123,6 +123,22 @@ class Resolver {
                                            Answer done) = 0;
 };
 
+// How large an IP packet reaches an address in one piece.
+class PathProber {
+  public:
+    virtual ~PathProber() = default;
+    // Cancelled when it is destroyed; `found` is then not called. Destroying it from within `found` is safe.
+    struct Measurement {
+        virtual ~Measurement() = default;
+    };
+    // Bytes; nullopt when nobody answers and nobody on the way says anything. kIo when nothing can be sent.
+    using Found = std::function<void(Result<std::optional<std::uint32_t>>)>;
+    // With packets that bear `mark` (0: none), none larger than `ceiling`. Takes a round trip if all is well,
+    // up to half a minute where packets vanish without a word.
+    virtual std::unique_ptr<Measurement> measure(const IpAddress& destination, std::uint32_t mark,
+                                                 std::uint32_t ceiling, Found found) = 0;
+};
+
 // What can carry a tunnel on this machine.
 struct BackendReport {
     bool kernel = false;

@@ -36,6 +36,7 @@ protected:
         object_.registerProperty("ListenPort").onInterface(INTERFACE_NAME).withGetter([this](){ return this->ListenPort(); });
         object_.registerProperty("FwMark").onInterface(INTERFACE_NAME).withGetter([this](){ return this->FwMark(); });
         object_.registerProperty("Mtu").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Mtu(); });
+        object_.registerProperty("PathMtu").onInterface(INTERFACE_NAME).withGetter([this](){ return this->PathMtu(); });
         object_.registerProperty("Addresses").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Addresses(); });
         object_.registerProperty("Dns").onInterface(INTERFACE_NAME).withGetter([this](){ return this->Dns(); });
         object_.registerProperty("DnsBackend").onInterface(INTERFACE_NAME).withGetter([this](){ return this->DnsBackend(); });
@@ -65,6 +66,7 @@ private:
     virtual uint16_t ListenPort() = 0;
     virtual uint32_t FwMark() = 0;
     virtual uint32_t Mtu() = 0;
+    virtual uint32_t PathMtu() = 0;
     virtual std::vector<std::string> Addresses() = 0;
     virtual std::vector<std::string> Dns() = 0;
     virtual std::string DnsBackend() = 0;

@@ -100,6 +100,11 @@ public:
         return proxy_.getProperty("Mtu").onInterface(INTERFACE_NAME);
     }
 
+    uint32_t PathMtu()
+    {
+        return proxy_.getProperty("PathMtu").onInterface(INTERFACE_NAME);
+    }
+
     std::vector<std::string> Addresses()
     {
         return proxy_.getProperty("Addresses").onInterface(INTERFACE_NAME);

@@ -5,6 +5,7 @@
 
 #include "tests/fakes/fake_disk.hpp"
 #include "tests/fakes/fake_kernel.hpp"
+#include "tests/fakes/fake_paths.hpp"
 #include "tests/fakes/fake_resolver.hpp"
 #include "tests/fakes/fake_time.hpp"
 
@@ -21,6 +22,7 @@ struct FakeWorld {
     FakeKernel kernel{faults, turns};
     FakeDisk disk{faults};
     FakeResolver resolver{turns};
+    FakePaths paths{turns};
     FakeTime time;
     FakeProbe probe;
 

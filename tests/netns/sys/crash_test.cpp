@@ -13,6 +13,7 @@
 #include "daemon/sys/backend_probe.hpp"
 #include "daemon/sys/journal.hpp"
 #include "daemon/sys/monitor.hpp"
+#include "daemon/sys/path_prober.hpp"
 #include "daemon/sys/profile_store.hpp"
 #include "daemon/sys/resolver.hpp"
 #include "daemon/sys/timers.hpp"
@@ -78,6 +79,7 @@ struct Daemon {
     sys::LinuxBackendProbe backends;
     std::unique_ptr<sys::NetlinkMonitor> monitor =
         std::move(sys::NetlinkMonitor::create(runner.loop(), netlink, datapaths)).value();
+    sys::PathProber paths{runner.loop()};
     sys::LoopTimers timers{runner.loop()};
     control::TunnelManager manager;
 
@@ -86,9 +88,9 @@ struct Daemon {
                     test::Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)))
         , injured(executor, n, injury)
         , backends(program)
-        , manager(
-              {reader, injured, profiles, *journal, *resolver, backends, *monitor, timers, system_clock()},
-              {}) {}
+        , manager({reader, injured, profiles, *journal, *resolver, backends, *monitor, paths, timers,
+                   system_clock()},
+                  {}) {}
 
     Result<void> recover() {
         return runner.finish([&](auto done) { manager.recover(std::move(done)); });

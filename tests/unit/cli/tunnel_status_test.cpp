@@ -98,7 +98,7 @@ TEST_CASE("JSON keeps its shape") {
         keys += key + " ";
     CHECK(keys ==
           "name state last_error backend backend_reason kill_switch interface netns ifindex public_key "
-          "listen_port fwmark mtu "
+          "listen_port fwmark mtu path_mtu "
           "addresses dns dns_backend dns_reason warnings residue drift peers ");
     keys.clear();
     for (const auto& [key, value] : json["tunnels"][0]["peers"][1].items())

@@ -42,7 +42,7 @@ class Daemon {
         : world_(world)
         , manager_(std::make_unique<TunnelManager>(Ports{world.kernel, world.kernel, world.disk, world.disk,
                                                          world.resolver, world.probe, world.kernel,
-                                                         world.time, world.time},
+                                                         world.paths, world.time, world.time},
                                                    std::move(settings))) {}
 
     TunnelManager& manager() { return *manager_; }

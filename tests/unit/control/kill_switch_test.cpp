@@ -277,7 +277,7 @@ TEST_CASE("kill switch: what is written down is read again") {
     hold.passes.fwmark = 51821;
     hold.passes.endpoints = {*Endpoint::parse("192.0.2.1:1"), *Endpoint::parse("[2001:db8::1]:2")};
     hold.passes.excluded = {*IpPrefix::parse("203.0.113.0/24")};
-    hold.passes.asks_names = hold.allow_lan = true;
+    hold.passes.asks_names = hold.passes.probes = hold.allow_lan = true;
     CHECK(*holds_from_json(to_json(holds)) == holds);
     for (const char* text :
          {"", "{}", "[]", "{\"version\":2,\"tunnels\":{}}", "{\"version\":1,\"tunnels\":{\"../x\":{}}}",
