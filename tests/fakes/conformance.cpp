@@ -42,6 +42,7 @@ class Script {
         rules();
         sysctls();
         tables();
+        forwarding();
         dns();
         mtu_and_ipv6();
         teardown();
@@ -391,8 +392,39 @@ class Script {
         const ReplaceTable more = render(wanted);
         ok(more);
         see(look().tables.at(more.name).digest == more.digest, "a table is replaced");
+        wanted.masquerade = wanted.isolate_peers = wanted.mss_clamp = wanted.probes = true;
+        wanted.listen_ports = {51820, 61000};
+        const ReplaceTable gateway = render(wanted);
+        twice(gateway);
+        see(look().tables.at(gateway.name).digest == gateway.digest, "a gateway's table is taken");
         twice(RemoveTable{more.name});
         see(look().tables.count(more.name) == 0, "a removed table is gone");
+    }
+
+    // What a switch of IP forwarding moves along, and that all of it comes back in the order of
+    // in_writing_order().
+    void forwarding() {
+        const auto values = [&]() -> std::map<std::string, std::string> {
+            auto snapshot = run_.reader.read({a_, {}, 0, {}, true});
+            if (snapshot) return std::move(snapshot->sysctls);
+            deviate("reading the system failed: " + snapshot.error().message, "forwarding");
+            return {};
+        };
+        const auto before = values();
+        for (const std::string& wanted : forwarding_keys({a_}))
+            see(before.count(wanted) != 0, wanted + " is read by who asks for forwarding");
+        for (const std::string_view which : {kForwardIpv4, kForwardIpv6})
+            for (const char* value : {"1", "0", "1"}) {
+                ok(SetSysctl{std::string(which), value});
+                for (const auto& [moved, now] : values())
+                    if (switch_that_moves(moved) == which)
+                        see(now == value_after_switch(moved, value), moved + " moves with " +
+                                                                         std::string(which) + " = " + value +
+                                                                         " (is " + now + ")");
+            }
+        for (const auto& [name, value] : in_writing_order(before))
+            ok(SetSysctl{name, value});
+        see(values() == before, "all values are what they were before forwarding");
     }
 
     void mtu_and_ipv6() {
