@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What attacks have in common: the capture on the cable between home and its provider, up to a known moment, and a
 # program at home that sends all the time. Needs scene.sh, world.sh, wire.sh and make_world.
 
