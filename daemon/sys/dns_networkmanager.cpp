@@ -26,10 +26,6 @@ constexpr std::uint32_t kPreserveExternalIp = 1; // NMDeviceReapplyFlags
 constexpr std::int32_t kExclusivePriority = -100;
 constexpr std::int32_t kOtherPriority = 50; // of a VPN
 
-Failure in_words(Error error) {
-    return fail(std::move(error).with_context("NetworkManager"));
-}
-
 // Addresses of a link: NetworkManager wants to be told again what it finds there.
 std::vector<IpPrefix> addresses_of(const std::string& link, Family family) {
     std::vector<IpPrefix> addresses;
@@ -212,15 +208,14 @@ struct DnsNetworkManager::Waiting {
 DnsNetworkManager::DnsNetworkManager(loop::EventLoop& loop, SystemBus& bus, Duration time_limit,
                                      std::function<void()> changed)
     : loop_(loop)
-    , bus_(bus)
+    , manager_(bus, kService, "NetworkManager", time_limit)
     , time_limit_(time_limit)
     , changed_(std::move(changed)) {
-    bus_.watch_name(kService, [this](bool running) {
-        log::info("NetworkManager {}", running ? "is there" : "is gone");
+    manager_.on_restart([this] {
         in_use_.clear();
         changed_();
     });
-    bus_.watch_properties(kService, kDnsPath, [this] { configuration_changed(); });
+    manager_.on_properties(kDnsPath, [this] { configuration_changed(); });
 }
 
 DnsNetworkManager::~DnsNetworkManager() = default;
@@ -243,18 +238,14 @@ void DnsNetworkManager::configuration_changed() {
 }
 
 void DnsNetworkManager::read_configuration(std::function<void()> then) {
-    auto question = bus_.method(kService, kDnsPath, "org.freedesktop.DBus.Properties", "Get");
-    if (!question) return;
-    sd_bus_message_append(question->get(), "ss", kDnsManager, "Configuration");
-    bus_.call(
-        std::move(*question), time_limit_,
-        [this, then = std::move(then), alive = std::weak_ptr<int>(alive_)](Result<sd_bus_message*> reply) {
-            if (alive.expired() || !reply) return;
-            std::map<std::string, std::vector<std::string>> now;
-            if (read_configuration_text(*reply, now) < 0) return;
-            in_use_ = std::move(now);
-            then();
-        });
+    auto question = manager_.method(kDnsPath, "org.freedesktop.DBus.Properties", "Get");
+    if (question) sd_bus_message_append(question->get(), "ss", kDnsManager, "Configuration");
+    manager_.ask(std::move(question), [this, then = std::move(then)](Result<sd_bus_message*> reply) {
+        std::map<std::string, std::vector<std::string>> now;
+        if (!reply || read_configuration_text(*reply, now) < 0) return;
+        in_use_ = std::move(now);
+        then();
+    });
 }
 
 void DnsNetworkManager::await_use(const std::string& link, const DnsSettings& settings, ports::Done done) {
@@ -273,58 +264,48 @@ void DnsNetworkManager::await_use(const std::string& link, const DnsSettings& se
 }
 
 void DnsNetworkManager::reapply(const std::string& link, const DnsSettings& settings, ports::Done done) {
-    auto question = bus_.method(kService, kPath, kService, "GetDeviceByIpIface");
-    if (!question) return done(in_words(std::move(question).error()));
-    sd_bus_message_append(question->get(), "s", link.c_str());
-    bus_.call(std::move(*question), time_limit_,
-              [this, link, settings, done = std::move(done),
-               alive = std::weak_ptr<int>(alive_)](Result<sd_bus_message*> reply) {
-                  if (alive.expired()) return;
-                  const char* device = nullptr;
-                  if (!reply) return done(in_words(std::move(reply).error()));
-                  if (sd_bus_message_read(*reply, "o", &device) < 0)
-                      return done(fail(ErrorCode::kProtocol, "NetworkManager names no device"));
-                  reapply_to(device, link, settings, done);
-              });
+    auto question = manager_.method(kPath, kService, "GetDeviceByIpIface");
+    if (question) sd_bus_message_append(question->get(), "s", link.c_str());
+    manager_.ask(std::move(question),
+                 [this, link, settings, done = std::move(done)](Result<sd_bus_message*> reply) {
+                     const char* device = nullptr;
+                     if (!reply) return done(fail(std::move(reply).error()));
+                     if (sd_bus_message_read(*reply, "o", &device) < 0)
+                         return done(fail(ErrorCode::kProtocol, "NetworkManager names no device"));
+                     reapply_to(device, link, settings, done);
+                 });
 }
 
 void DnsNetworkManager::reapply_to(const std::string& device, const std::string& link,
                                    const DnsSettings& settings, ports::Done done) {
-    auto question = bus_.method(kService, device, kDevice, "GetAppliedConnection");
-    if (!question) return done(in_words(std::move(question).error()));
-    sd_bus_message_append(question->get(), "u", 0);
-    bus_.call(std::move(*question), time_limit_,
-              [this, device, link, settings, done = std::move(done),
-               alive = std::weak_ptr<int>(alive_)](Result<sd_bus_message*> applied) {
-                  if (alive.expired()) return;
-                  if (!applied) return done(in_words(std::move(applied).error()));
-                  auto call = bus_.method(kService, device, kDevice, "Reapply");
-                  if (!call) return done(in_words(std::move(call).error()));
-                  if (make_reapply(*applied, call->get(), link, settings) < 0)
-                      return done(fail(ErrorCode::kProtocol, "NetworkManager's connection cannot be read"));
-                  bus_.call(std::move(*call), time_limit_, [done](Result<sd_bus_message*> answer) {
-                      if (!answer) return done(in_words(std::move(answer).error()));
-                      done({});
-                  });
-              });
+    auto question = manager_.method(device, kDevice, "GetAppliedConnection");
+    if (question) sd_bus_message_append(question->get(), "u", 0);
+    manager_.ask(std::move(question), [this, device, link, settings,
+                                       done = std::move(done)](Result<sd_bus_message*> applied) {
+        if (!applied) return done(fail(std::move(applied).error()));
+        auto call = manager_.method(device, kDevice, "Reapply");
+        if (call && make_reapply(*applied, call->get(), link, settings) < 0)
+            return done(fail(ErrorCode::kProtocol, "NetworkManager's connection cannot be read"));
+        manager_.ask(std::move(call), [done](Result<sd_bus_message*> answer) {
+            if (!answer) return done(fail(std::move(answer).error()));
+            done({});
+        });
+    });
 }
 
 // It may not have seen a link that was made a moment ago, or be about to activate it.
 void DnsNetworkManager::try_reapply(const std::string& link, const DnsSettings& settings, int tries,
                                     ports::Done done) {
-    reapply(link, settings,
-            [this, link, settings, tries, done = std::move(done),
-             alive = std::weak_ptr<int>(alive_)](Result<void> result) {
-                if (alive.expired()) return;
-                if (result || tries <= 1) return done(std::move(result));
-                auto timer = loop_.add_timer(kRetryTime, [this, link, settings, tries, done] {
-                    const auto spent = std::move(retries_[link]);
-                    retries_.erase(link);
-                    try_reapply(link, settings, tries - 1, done);
-                });
-                if (!timer) return done(std::move(result));
-                retries_[link] = std::move(*timer);
-            });
+    reapply(link, settings, [this, link, settings, tries, done = std::move(done)](Result<void> result) {
+        if (result || tries <= 1) return done(std::move(result));
+        auto timer = loop_.add_timer(kRetryTime, [this, link, settings, tries, done] {
+            const auto spent = std::move(retries_[link]);
+            retries_.erase(link);
+            try_reapply(link, settings, tries - 1, done);
+        });
+        if (!timer) return done(std::move(result));
+        retries_[link] = std::move(*timer);
+    });
 }
 
 void DnsNetworkManager::set(const std::string& link, const DnsSettings& settings, ports::Done done) {
@@ -333,16 +314,14 @@ void DnsNetworkManager::set(const std::string& link, const DnsSettings& settings
         return done(
             fail(ErrorCode::kUnsupported, "NetworkManager takes IPv4 servers for a link that has IPv4 only"));
     try_reapply(link, settings, static_cast<int>(time_limit_ / kRetryTime),
-                [this, link, settings, done = std::move(done),
-                 alive = std::weak_ptr<int>(alive_)](Result<void> result) {
-                    if (alive.expired()) return;
+                [this, link, settings, done = std::move(done)](Result<void> result) {
                     if (!result || settings.servers.empty()) return done(std::move(result));
                     await_use(link, settings, done);
                 });
 }
 
 void DnsNetworkManager::clear(const std::string& link, ports::Done done) {
-    if (!bus_.running(kService) || ::if_nametoindex(link.c_str()) == 0) return done({}); // gone with the link
+    if (!manager_.running() || ::if_nametoindex(link.c_str()) == 0) return done({}); // gone with the link
     reapply(link, {}, [link, done = std::move(done)](const Result<void>& result) {
         // Deleting the link, which comes next, does the same.
         if (!result) log::warning("{}: {}", link, result.error().message);
@@ -351,7 +330,7 @@ void DnsNetworkManager::clear(const std::string& link, ports::Done done) {
 }
 
 bool DnsNetworkManager::intact(const std::string& link, const DnsSettings& settings) {
-    if (settings.servers.empty()) return bus_.running(kService);
+    if (settings.servers.empty()) return manager_.running();
     const auto used = in_use_.find(link);
     return used != in_use_.end() && used->second == servers_of(settings);
 }

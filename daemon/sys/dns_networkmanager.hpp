@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "daemon/loop/event_loop.hpp"
+#include "daemon/sys/bus_partner.hpp"
 #include "daemon/sys/dns_keeper.hpp"
-#include "daemon/sys/system_bus.hpp"
 
 namespace wgd::sys {
 
@@ -40,13 +40,12 @@ class DnsNetworkManager final : public DnsKeeper {
     void read_configuration(std::function<void()> then);
 
     loop::EventLoop& loop_;
-    SystemBus& bus_;
+    BusPartner manager_;
     Duration time_limit_;
     std::function<void()> changed_;
     std::map<std::string, std::vector<std::string>> in_use_; // servers, by interface
     std::map<Waiting*, std::unique_ptr<Waiting>> waiting_;
     std::map<std::string, loop::SourcePtr> retries_; // by link
-    std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 } // namespace wgd::sys

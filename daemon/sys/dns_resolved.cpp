@@ -19,10 +19,6 @@ constexpr const char* kPath = "/org/freedesktop/resolve1";
 constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
 constexpr const char* kLink = "org.freedesktop.resolve1.Link";
 
-Failure in_words(Error error) {
-    return fail(std::move(error).with_context("systemd-resolved"));
-}
-
 void append_servers(sd_bus_message* message, const std::vector<IpAddress>& servers) {
     sd_bus_message_open_container(message, 'a', "(iay)");
     for (const IpAddress& server : servers) {
@@ -116,66 +112,34 @@ bool same(const DnsSettings& a, const DnsSettings& b) {
 
 } // namespace
 
-// A few calls one after the other; the first refusal ends it.
-struct DnsResolved::Sequence : std::enable_shared_from_this<DnsResolved::Sequence> {
-    SystemBus& bus;
-    Duration time_limit;
-    std::deque<BusMessage> calls;
-    ports::Done done;
-
-    Sequence(SystemBus& system_bus, Duration limit, ports::Done finished)
-        : bus(system_bus)
-        , time_limit(limit)
-        , done(std::move(finished)) {}
-    void next() {
-        if (calls.empty()) return done({});
-        BusMessage call = std::move(calls.front());
-        calls.pop_front();
-        bus.call(std::move(call), time_limit, [self = shared_from_this()](Result<sd_bus_message*> reply) {
-            if (!reply) return self->done(in_words(std::move(reply).error()));
-            self->next();
-        });
-    }
-};
-
 DnsResolved::DnsResolved(const DnsLedger& ledger, SystemBus& bus, Duration time_limit,
                          std::function<void()> changed)
     : ledger_(ledger)
-    , bus_(bus)
-    , time_limit_(time_limit)
+    , resolved_(bus, kService, "systemd-resolved", time_limit)
     , changed_(std::move(changed)) {
-    bus_.watch_name(kService, [this](bool running) { restarted(running); });
-    bus_.watch_properties(kService, kPath, [this] { look_again(); });
+    resolved_.on_restart([this] {
+        known_.clear();
+        changed_();
+    });
+    resolved_.on_properties(kPath, [this] { look_again(); });
 }
 
 DnsResolved::~DnsResolved() = default;
-
-bool DnsResolved::running() const {
-    return bus_.running(kService);
-}
-
-void DnsResolved::restarted(bool running) {
-    log::info("systemd-resolved {}", running ? "is there" : "is gone");
-    known_.clear();
-    changed_();
-}
 
 // It tells that servers or domains of some link have changed, not which: ours are read again.
 void DnsResolved::look_again() {
     const auto all = known_; // what is called below may change it
     for (const auto& [link, known] : all) {
         const DnsSettings before = known.settings;
-        read_back(link, known.ifindex,
-                  [this, name = link, before, alive = std::weak_ptr<int>(alive_)](const Result<void>&) {
-                      if (alive.expired()) return;
-                      const auto now = known_.find(name);
-                      if (now == known_.end() || !same(now->second.settings, before)) changed_();
-                  });
+        read_back(link, known.ifindex, [this, name = link, before](const Result<void>&) {
+            const auto now = known_.find(name);
+            if (now == known_.end() || !same(now->second.settings, before)) changed_();
+        });
     }
 }
 
 Result<BusMessage> DnsResolved::manager(const char* method, unsigned ifindex) {
-    auto message = bus_.method(kService, kPath, kManager, method);
+    auto message = resolved_.method(kPath, kManager, method);
     if (message) sd_bus_message_append(message->get(), "i", static_cast<int>(ifindex));
     return message;
 }
@@ -191,12 +155,10 @@ DnsSettings DnsResolved::share_of(const std::string& link, const DnsSettings& wa
 }
 
 void DnsResolved::set(const std::string& link, const DnsSettings& settings, ports::Done done) {
-    give(link, share_of(link, settings),
-         [this, link, done = std::move(done), alive = std::weak_ptr<int>(alive_)](Result<void> given) {
-             if (alive.expired()) return;
-             if (!given) return done(std::move(given));
-             give_others(link, {}, done);
-         });
+    give(link, share_of(link, settings), [this, link, done = std::move(done)](Result<void> given) {
+        if (!given) return done(std::move(given));
+        give_others(link, {}, done);
+    });
 }
 
 void DnsResolved::give_others(const std::string& but, const std::string& leaving, ports::Done done) {
@@ -217,9 +179,7 @@ void DnsResolved::give_each(plan::DnsRequests due, ports::Done done) {
     const auto [link, share] = std::move(due.back());
     due.pop_back();
     give(link, share,
-         [this, due = std::move(due), done = std::move(done), name = link,
-          alive = std::weak_ptr<int>(alive_)](const Result<void>& given) {
-             if (alive.expired()) return;
+         [this, due = std::move(due), done = std::move(done), name = link](const Result<void>& given) {
              // Its own tunnel sees that it is not as it should be, and tells.
              if (!given) log::warning("{}: {}", name, given.error().message);
              give_each(due, done);
@@ -230,68 +190,63 @@ void DnsResolved::give(const std::string& link, const DnsSettings& settings, por
     const unsigned ifindex = ::if_nametoindex(link.c_str());
     if (ifindex == 0) return done(fail_errno(ErrorCode::kKernel, errno, "no link " + link));
     auto servers = manager("SetLinkDNS", ifindex);
+    if (servers) append_servers(servers->get(), settings.servers);
     auto domains = manager("SetLinkDomains", ifindex);
+    if (domains) append_domains(domains->get(), settings);
     auto route = manager("SetLinkDefaultRoute", ifindex);
-    for (auto* message : {&servers, &domains, &route})
-        if (!*message) return done(in_words(std::move(*message).error()));
-    append_servers(servers->get(), settings.servers);
-    append_domains(domains->get(), settings);
-    sd_bus_message_append(route->get(), "b", settings.exclusive ? 1 : 0);
+    if (route) sd_bus_message_append(route->get(), "b", settings.exclusive ? 1 : 0);
     known_.erase(link);
-    const auto sequence = std::make_shared<Sequence>(
-        bus_, time_limit_,
-        [this, link, ifindex, done = std::move(done), alive = std::weak_ptr<int>(alive_)](Result<void> sent) {
-            if (alive.expired()) return;
-            if (sent) return read_back(link, ifindex, done);
-            done(std::move(sent));
-        });
-    sequence->calls.push_back(std::move(*servers));
-    sequence->calls.push_back(std::move(*domains));
-    sequence->calls.push_back(std::move(*route));
-    sequence->next();
+    const auto calls = std::make_shared<std::deque<Result<BusMessage>>>();
+    calls->push_back(std::move(servers));
+    calls->push_back(std::move(domains));
+    calls->push_back(std::move(route));
+    call_each(calls, [this, link, ifindex, done = std::move(done)](Result<void> sent) {
+        if (!sent) return done(std::move(sent));
+        read_back(link, ifindex, done);
+    });
+}
+
+// One after the other; the first refusal ends it.
+void DnsResolved::call_each(const std::shared_ptr<std::deque<Result<BusMessage>>>& calls, ports::Done done) {
+    if (calls->empty()) return done({});
+    auto call = std::move(calls->front());
+    calls->pop_front();
+    resolved_.ask(std::move(call), [this, calls, done = std::move(done)](Result<sd_bus_message*> reply) {
+        if (!reply) return done(fail(std::move(reply).error()));
+        call_each(calls, done);
+    });
 }
 
 void DnsResolved::read_back(const std::string& link, unsigned ifindex, ports::Done done) {
-    auto question = manager("GetLink", ifindex);
-    if (!question) return done(in_words(std::move(question).error()));
-    const auto alive = std::weak_ptr<int>(alive_);
-    bus_.call(std::move(*question), time_limit_,
-              [this, link, ifindex, done = std::move(done), alive](Result<sd_bus_message*> reply) {
-                  if (alive.expired()) return;
-                  const char* path = nullptr;
-                  if (!reply) return done(in_words(std::move(reply).error()));
-                  if (sd_bus_message_read(*reply, "o", &path) < 0)
-                      return done(fail(ErrorCode::kProtocol, "systemd-resolved names no link"));
-                  auto all = bus_.method(kService, path, "org.freedesktop.DBus.Properties", "GetAll");
-                  if (!all) return done(in_words(std::move(all).error()));
-                  sd_bus_message_append(all->get(), "s", kLink);
-                  bus_.call(std::move(*all), time_limit_,
-                            [this, link, ifindex, done, alive](Result<sd_bus_message*> properties) {
-                                if (alive.expired()) return;
-                                if (!properties) return done(in_words(std::move(properties).error()));
-                                auto settings = read_link(*properties);
-                                if (!settings) return done(fail(std::move(settings).error()));
-                                known_[link] = {ifindex, std::move(*settings)};
-                                done({});
-                            });
-              });
+    resolved_.ask(manager("GetLink", ifindex), [this, link, ifindex,
+                                                done = std::move(done)](Result<sd_bus_message*> reply) {
+        const char* path = nullptr;
+        if (!reply) return done(fail(std::move(reply).error()));
+        if (sd_bus_message_read(*reply, "o", &path) < 0)
+            return done(fail(ErrorCode::kProtocol, "systemd-resolved names no link"));
+        auto all = resolved_.method(path, "org.freedesktop.DBus.Properties", "GetAll");
+        if (all) sd_bus_message_append(all->get(), "s", kLink);
+        resolved_.ask(std::move(all), [this, link, ifindex, done](Result<sd_bus_message*> properties) {
+            if (!properties) return done(fail(std::move(properties).error()));
+            auto settings = read_link(*properties);
+            if (!settings) return done(fail(std::move(settings).error()));
+            known_[link] = {ifindex, std::move(*settings)};
+            done({});
+        });
+    });
 }
 
 void DnsResolved::clear(const std::string& link, ports::Done done) {
     known_.erase(link);
     const unsigned ifindex = ::if_nametoindex(link.c_str());
-    if (!running()) return done({});                                   // gone with its keeper
+    if (!resolved_.running()) return done({});                         // gone with its keeper
     if (ifindex == 0) return give_others(link, link, std::move(done)); // gone with the link
-    auto revert = manager("RevertLink", ifindex);
-    if (!revert) return done({});
-    bus_.call(std::move(*revert), time_limit_,
-              [this, link, done = std::move(done),
-               alive = std::weak_ptr<int>(alive_)](Result<sd_bus_message*> reply) {
-                  if (alive.expired()) return;
-                  // Deleting the link, which comes next, does the same.
-                  if (!reply) log::warning("{}: systemd-resolved: {}", link, reply.error().message);
-                  give_others(link, link, done);
-              });
+    resolved_.ask(manager("RevertLink", ifindex),
+                  [this, link, done = std::move(done)](Result<sd_bus_message*> reply) {
+                      // Deleting the link, which comes next, does the same.
+                      if (!reply) log::warning("{}: {}", link, reply.error().message);
+                      give_others(link, link, done);
+                  });
 }
 
 bool DnsResolved::intact(const std::string& link, const DnsSettings& settings) {

@@ -8,14 +8,15 @@
 // "~."; the others keep what is theirs by name, their domains, and get all look-ups back when it goes.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "daemon/sys/bus_partner.hpp"
 #include "daemon/sys/dns_keeper.hpp"
 #include "daemon/sys/dns_ledger.hpp"
-#include "daemon/sys/system_bus.hpp"
 
 namespace wgd::sys {
 
@@ -26,14 +27,11 @@ class DnsResolved final : public DnsKeeper {
     DnsResolved(const DnsLedger& ledger, SystemBus& bus, Duration time_limit, std::function<void()> changed);
     ~DnsResolved() override;
 
-    [[nodiscard]] bool running() const;
-
     void set(const std::string& link, const plan::DnsSettings& settings, ports::Done done) override;
     void clear(const std::string& link, ports::Done done) override;
     [[nodiscard]] bool intact(const std::string& link, const plan::DnsSettings& settings) override;
 
   private:
-    struct Sequence;
     struct Known {
         unsigned ifindex = 0;
         plan::DnsSettings settings;
@@ -46,17 +44,15 @@ class DnsResolved final : public DnsKeeper {
     // Gives the links other than `but` what is theirs now, one after the other.
     void give_others(const std::string& but, const std::string& leaving, ports::Done done);
     void give_each(plan::DnsRequests due, ports::Done done);
-    void restarted(bool running);
     void look_again();
     void read_back(const std::string& link, unsigned ifindex, ports::Done done);
+    void call_each(const std::shared_ptr<std::deque<Result<BusMessage>>>& calls, ports::Done done);
     Result<BusMessage> manager(const char* method, unsigned ifindex);
 
     const DnsLedger& ledger_;
-    SystemBus& bus_;
-    Duration time_limit_;
+    BusPartner resolved_;
     std::function<void()> changed_;
     std::map<std::string, Known> known_;
-    std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 } // namespace wgd::sys
