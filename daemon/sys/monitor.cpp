@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/monitor.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <linux/rtnetlink.h>
@@ -9,13 +10,16 @@
 #include <sys/socket.h>
 
 #include "common/base/log.hpp"
+#include "common/model/marks.hpp"
+#include "daemon/plan/plan.hpp"
 #include "daemon/sys/rtnl_link.hpp"
 
 namespace wgd::sys {
 namespace {
 
-constexpr int kGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-                           RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
+constexpr int kGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,
+                           RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,   RTNLGRP_IPV4_RULE,
+                           RTNLGRP_IPV6_RULE,  RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
 constexpr int kReceiveBuffer = 4 << 20; // room for a routing daemon's bursts
 constexpr int kDatagramsPerTurn = 256;
 
@@ -58,11 +62,15 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
     auto source = loop.add_fd(raw_fd, EPOLLIN, [raw](std::uint32_t) { raw->read_some(); });
     if (!source) return fail(std::move(source).error());
     monitor->source_ = std::move(*source);
+    monitor->sysctls_ = std::make_unique<SysctlWatch>(
+        loop, std::vector<std::string>{std::string(plan::kSrcValidMark), std::string(plan::kArpIgnore)},
+        [raw] { return raw->has_tunnel(); }, [raw] { raw->changed(); });
     // After subscribing, so that nothing falls between.
     auto links = read_links(netlink);
     if (!links) return fail(std::move(links).error());
     for (KernelLink& link : *links)
         monitor->links_.insert_or_assign(link.index, std::move(link));
+    monitor->sysctls_->begin();
     if (auto nftables = NftAnnouncements::create(loop, [raw] { raw->changed(); }))
         monitor->nftables_ = std::move(*nftables);
     else
@@ -116,6 +124,7 @@ void NetlinkMonitor::take(const nlmsghdr* message) {
     case RTM_DELROUTE:
     case RTM_NEWRULE:
     case RTM_DELRULE:
+    case RTM_NEWNETCONF: // somebody wrote a sysctl of forwarding
         // The kernel writes into nlmsg_pid whose request it was.
         if (message->nlmsg_pid != netlink_.port_id()) changed();
         return;
@@ -146,8 +155,15 @@ void NetlinkMonitor::take_link(const nlmsghdr* message) {
     const std::string before = known != links_.end() ? known->second.name : link->name;
     const std::string now = link->name;
     links_.insert_or_assign(link->index, std::move(*link));
+    sysctls_->begin();
     changed();
     if (before != now) gone(before); // renamed: whoever knows it by its name has lost it
+}
+
+bool NetlinkMonitor::has_tunnel() const {
+    return std::any_of(links_.begin(), links_.end(), [](const auto& entry) {
+        return entry.second.alias == std::string(kLinkAliasPrefix) + entry.second.name;
+    });
 }
 
 void NetlinkMonitor::resynchronise() {

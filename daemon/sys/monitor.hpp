@@ -18,6 +18,7 @@
 #include "daemon/sys/datapath_process.hpp"
 #include "daemon/sys/netlink_socket.hpp"
 #include "daemon/sys/nft_announcements.hpp"
+#include "daemon/sys/sysctl_watch.hpp"
 
 namespace wgd::sys {
 
@@ -51,6 +52,7 @@ class NetlinkMonitor final : public ports::Monitor {
     void take(const nlmsghdr* message);
     void take_from_elsewhere(const nlmsghdr* message);
     void take_link(const nlmsghdr* message);
+    [[nodiscard]] bool has_tunnel() const; // in this namespace, up or not
     void resynchronise();
     void changed();
     void gone(const std::string& link);
@@ -65,6 +67,7 @@ class NetlinkMonitor final : public ports::Monitor {
     std::vector<std::uint8_t> buffer_;
     loop::SourcePtr source_;
     loop::SourcePtr report_;
+    std::unique_ptr<SysctlWatch> sysctls_;
     std::unique_ptr<NftAnnouncements> nftables_;       // null: none here
     std::map<std::string, loop::SourcePtr> held_back_; // links that are gone, by name
     std::map<std::uint32_t, plan::Link> links_; // by index, to see renames and what a message really changed
