@@ -46,6 +46,7 @@ EOT
 }
 profile "$TUNNEL_SERVER, corp.lan" | write_profile home home
 profile "$TUNNEL_SERVER, ~corp.example" | write_profile home split
+profile "corp.lan" | write_profile home search
 # A second tunnel at the same time, with a server of which the file is enough to see.
 cat <<EOT | write_profile home other
 [Interface]
@@ -92,6 +93,14 @@ play() { # KEEPER
         - "${MACHINE_PID[home]}" "$BIN/wgctl"
     check "down" wgctl home down home
     check "names go to the local server again" wait_for 3 "answer" answered_by who.test lan
+    resolv_conf >"$SCENE/conf-after"
+    check_same "resolv.conf is as before" "$SCENE/conf-before" "$SCENE/conf-after"
+
+    check "up, a domain and no server" wgctl home up search
+    wgctl home status search | grep -E '^  (dns|warning)' | quote
+    check "  a short name is completed by it, and the local server asked" wait_for 3 "answer" answered_by web lan
+    check "  as for all other names" answered_by who.test lan
+    check "down" wgctl home down search
     resolv_conf >"$SCENE/conf-after"
     check_same "resolv.conf is as before" "$SCENE/conf-before" "$SCENE/conf-after"
 
