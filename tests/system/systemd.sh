@@ -200,6 +200,8 @@ exec 2>/dev/null
 try() { local what=$1; shift; if "$@" >/dev/null; then echo "attempt: $what: done"; else echo "attempt: $what: denied"; fi; }
 try "write to /usr" touch /usr/x
 try "write to /var" touch /var/x
+try "write to /etc/systemd" touch /etc/systemd/system/x
+try "write to /etc/dbus-1" touch /etc/dbus-1/x
 try "read /home" cat /home/diary
 try "mount" mount -t tmpfs tmpfs /mnt
 try "new namespace" unshare --user true
@@ -246,7 +248,7 @@ heading "What the unit denies is denied"
 keep_journal
 grep -o 'attempt: .*' "$SCENE/journal" >"$SCENE/attempts" || :
 quote <"$SCENE/attempts"
-for what in "write to /usr" "write to /var" "read /home" mount "new namespace" "device node" "other device" \
+for what in "write to /usr" "write to /var" "write to /etc/systemd" "write to /etc/dbus-1" "read /home" mount "new namespace" "device node" "other device" \
     "packet socket" "host name"; do
     check "denied: $what" grep -q "attempt: $what: denied" "$SCENE/attempts"
 done
