@@ -12,7 +12,7 @@
 
 /* The receiving side, one a device. */
 struct wg_cookie_checker {
-	struct mutex lock;
+	struct mutex lock; /* of all of it */
 	bool ready; /* the device has a key */
 	u8 mac1_key[WG_KEY_SIZE];
 	u8 cookie_key[WG_KEY_SIZE];
@@ -22,7 +22,7 @@ struct wg_cookie_checker {
 
 /* The sending side, one a peer. */
 struct wg_cookie_jar {
-	struct mutex lock;
+	struct mutex lock; /* of all of it */
 	u8 mac1_key[WG_KEY_SIZE];
 	u8 cookie_key[WG_KEY_SIZE];
 	u8 cookie[WG_COOKIE_SIZE];

@@ -107,6 +107,8 @@ static int device_stop(struct net_device *dev)
 	mutex_lock(&device->config_lock);
 	/* Nothing comes in any more, so nothing is staged or set anew from there; netif_running() is false already. */
 	wg_socket_close(device);
+	/* What came in before may still be with the handshakers, and would make a session that outlives this. */
+	flush_workqueue(device->handshake_queue);
 	list_for_each_entry(peer, &device->peer_list, entry) {
 		wg_timers_stop(peer);
 		wg_send_drop_staged(peer);

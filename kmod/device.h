@@ -15,14 +15,14 @@
 #include "queueing.h"
 #include "ratelimiter.h"
 
-#define WG_PEERS_MAX (1U << 20)
+#define WG_PEERS_MAX BIT(20)
 #define WG_MTU_DEFAULT (ETH_DATA_LEN - WG_OVERHEAD)
 /* IPv6 and UDP headers, data message header, tag. */
 #define WG_OVERHEAD (40 + 8 + 16 + 16)
 
 struct wg_device {
 	struct net_device *dev;
-	struct mutex config_lock;
+	struct mutex config_lock; /* of the configuration, see README.md */
 	struct list_head entry; /* of all devices; under rtnl */
 
 	/* Who we are. Written under config_lock and identity_lock. */

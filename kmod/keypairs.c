@@ -85,6 +85,7 @@ static void retire(struct wg_keypair *keypair)
 {
 	if (!keypair)
 		return;
+	/* Pairs with wg_keypair_is_live(). */
 	smp_store_release(&keypair->state, WG_KEYPAIR_RETIRED);
 	rhashtable_remove_fast(&keypair->peer->device->keypairs, &keypair->node, index_params);
 	wg_keypair_put(keypair);
@@ -110,6 +111,7 @@ void wg_keypairs_install(struct wg_peer *peer, struct wg_keypair *keypair, const
 	keypair->initiator = initiator;
 	keypair->remote_index = remote_index;
 	keypair->born = wg_now();
+	/* Who sees it live sees the keys: pairs with wg_keypair_is_live(). */
 	smp_store_release(&keypair->state, WG_KEYPAIR_LIVE);
 
 	spin_lock_bh(&keypairs->lock);
@@ -182,6 +184,7 @@ void wg_keypairs_clear(struct wg_peer *peer)
 
 bool wg_keypair_is_live(const struct wg_keypair *keypair)
 {
+	/* Pairs with wg_keypairs_install(): the keys are there. */
 	return smp_load_acquire(&keypair->state) == WG_KEYPAIR_LIVE;
 }
 

@@ -31,7 +31,7 @@ struct wg_keypair {
 	bool initiator;
 	struct wg_peer *peer; /* a reference */
 	struct kref refs;
-	spinlock_t replay_lock;
+	spinlock_t replay_lock; /* of replay */
 	struct wg_replay replay;
 	struct rhash_head node;
 	struct rcu_head rcu;
@@ -40,7 +40,7 @@ struct wg_keypair {
 
 /* Of a peer. Written under lock, read under RCU. */
 struct wg_keypairs {
-	spinlock_t lock;
+	spinlock_t lock; /* of the three places, for those who write */
 	struct wg_keypair __rcu *current_pair; /* sends and receives */
 	struct wg_keypair __rcu *previous; /* still receives */
 	struct wg_keypair __rcu *next; /* responder's: sends once the initiator has shown that it has the keys */

@@ -371,11 +371,13 @@ static void set_endpoint(struct wg_peer *peer, const struct nlattr *attr)
 	wg_endpoint_learn(peer, &endpoint);
 }
 
-static void set_preshared_key(struct wg_peer *peer, const struct nlattr *attr)
+/* The message's memory is the sender's again soon: the key does not stay in it. */
+static void set_preshared_key(struct wg_peer *peer, struct nlattr *attr)
 {
 	mutex_lock(&peer->handshake_lock);
 	memcpy(peer->handshake.preshared_key, nla_data(attr), WG_KEY_SIZE);
 	mutex_unlock(&peer->handshake_lock);
+	memzero_explicit(nla_data(attr), WG_KEY_SIZE);
 }
 
 static int set_keepalive(struct wg_peer *peer, u16 interval)

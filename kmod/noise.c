@@ -75,8 +75,8 @@ void noise_mix_hash(struct noise_symmetric *s, const void *data, size_t len)
 	blake2s_final(&context, s->hash);
 }
 
-void noise_symmetric_init(struct noise_symmetric *s, const char *protocol, size_t protocol_len, const void *prologue_data,
-			  size_t prologue_len)
+void noise_symmetric_init(struct noise_symmetric *s, const char *protocol, size_t protocol_len,
+			  const void *prologue_data, size_t prologue_len)
 {
 	wg_blake2s_context context;
 

@@ -155,7 +155,8 @@ err_napi:
 	synchronize_net();
 	dst_cache_destroy(&peer->endpoint_cache);
 err_free:
-	kfree_sensitive(peer);
+	memzero_explicit(peer, sizeof(*peer));
+	kmem_cache_free(peer_cache, peer);
 	return ERR_PTR(err);
 }
 

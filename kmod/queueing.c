@@ -29,6 +29,7 @@ bool wg_fifo_is_empty(const struct wg_fifo *fifo)
 
 static bool is_done(struct sk_buff *batch)
 {
+	/* Pairs with wg_batch_finish(): what the work made of the batch is seen. */
 	return smp_load_acquire(&wg_packet(batch)->state) != WG_BATCH_PENDING;
 }
 

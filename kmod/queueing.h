@@ -74,6 +74,7 @@ void wg_fifo_purge(struct wg_fifo *fifo);
 /* Marks the work on a batch as over. The batch may be gone when this returns. */
 static inline void wg_batch_finish(struct sk_buff *batch, enum wg_batch_state state)
 {
+	/* What the work made of it is seen by who sees the state: pairs with is_done(). */
 	smp_store_release(&wg_packet(batch)->state, state);
 	/* Before the look at who empties the FIFO: pairs with the barrier in wg_send_drain(). */
 	smp_mb();

@@ -18,7 +18,7 @@
 struct wg_ratelimiter {
 	siphash_key_t key;
 	struct wg_ratelimiter_bucket {
-		spinlock_t lock;
+		spinlock_t lock; /* of its slots */
 		struct {
 			u64 source; /* keyed hash of the address */
 			u64 tab;    /* when its next packet would be due at the allowed rate, ns */

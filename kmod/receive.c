@@ -2,8 +2,8 @@
 /*
  * The way of a datagram: wg_receive() finds its session by the index and puts it, or the several that GRO merged, as
  * one batch into the peer's FIFO; a crew member (or, for something small, the receiving interrupt) opens it;
- * wg_receive_poll(), the peer's NAPI, hands on what is done, in order. Handshake messages go to the handshakers, who may
- * sleep.
+ * wg_receive_poll(), the peer's NAPI, hands on what is done, in order. Handshake messages go to the handshakers, who
+ * may sleep.
  */
 
 #include <crypto/chacha20poly1305.h>
@@ -39,7 +39,7 @@ static void scrub(struct sk_buff *skb)
 	skb->csum_level = ~0;
 }
 
-/* An opened packet, its plain text at skb->data, may be padded. False: it is not what it should be, and is the caller's. */
+/* An opened packet, its plain text at skb->data, may be padded. False: it is not what it should be, and not taken. */
 static bool deliver(struct wg_peer *peer, struct sk_buff *skb, u8 outer_ds)
 {
 	struct wg_device *device = peer->device;
@@ -613,17 +613,19 @@ static void receive_response(struct wg_device *device, const struct sk_buff *skb
 	peer = keypair->peer;
 	down_read(&device->identity_lock);
 	mutex_lock(&peer->handshake_lock);
-	if (peer->nascent == keypair && noise_consume_response(&peer->handshake, &device->identity, msg)) {
-		good = noise_split(&peer->handshake, &keys);
+	/* Installed under the lock: who clears the sessions after changing a key finds this one, or kept it from being. */
+	if (peer->nascent == keypair && noise_consume_response(&peer->handshake, &device->identity, msg) &&
+	    noise_split(&peer->handshake, &keys)) {
 		/* The place's reference goes on to the installed one. */
 		peer->nascent = NULL;
+		wg_keypairs_install(peer, keypair, &keys, true, msg->sender);
+		memzero_explicit(&keys, sizeof(keys));
+		good = true;
 	}
 	mutex_unlock(&peer->handshake_lock);
 	up_read(&device->identity_lock);
 	if (good) {
 		pr_debug("%s: received a handshake response from peer %llu\n", device->dev->name, peer->id);
-		wg_keypairs_install(peer, keypair, &keys, true, msg->sender);
-		memzero_explicit(&keys, sizeof(keys));
 		authenticated(peer, skb);
 		wg_timers_session_derived(peer);
 		wg_timers_handshake_complete(peer);

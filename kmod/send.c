@@ -114,7 +114,11 @@ void wg_send_response(struct wg_peer *peer)
 	remote_index = peer->handshake.remote_index;
 	good = noise_create_response(&peer->handshake, ephemeral, keypair->index, &msg) &&
 	       noise_split(&peer->handshake, &keys);
+	/* Under the lock, as in receive_response(). */
+	if (good)
+		wg_keypairs_install(peer, keypair, &keys, false, remote_index);
 	mutex_unlock(&peer->handshake_lock);
+	memzero_explicit(&keys, sizeof(keys));
 	memzero_explicit(ephemeral, sizeof(ephemeral));
 	if (!good) {
 		wg_keypair_abandon(keypair);
@@ -123,8 +127,6 @@ void wg_send_response(struct wg_peer *peer)
 
 	pr_debug("%s: sending a handshake response to peer %llu\n", peer->device->dev->name, peer->id);
 	wg_cookie_sign(&peer->cookie_jar, &msg, sizeof(msg), wg_now());
-	wg_keypairs_install(peer, keypair, &keys, false, remote_index);
-	memzero_explicit(&keys, sizeof(keys));
 	wg_timers_session_derived(peer);
 	wg_timers_authenticated_traversed(peer);
 	wg_timers_authenticated_sent(peer);
@@ -405,6 +407,7 @@ static void wg_send_drain(struct wg_peer *peer)
 		while ((batch = wg_fifo_pop_done(fifo)))
 			send_batch(peer, batch);
 		spin_unlock(&fifo->drain_lock);
+		/* Letting go comes before the look: pairs with the barrier in wg_batch_finish(). */
 		smp_mb();
 	} while (wg_fifo_head_is_done(fifo));
 	rcu_read_unlock_bh();

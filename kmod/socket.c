@@ -99,7 +99,7 @@ static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 		.saddr = endpoint->src4.s_addr,
 		.daddr = endpoint->addr4.sin_addr.s_addr,
 		.fl4_dport = endpoint->addr4.sin_port,
-		.flowi4_mark = device->fwmark,
+		.flowi4_mark = READ_ONCE(device->fwmark),
 		.flowi4_proto = IPPROTO_UDP,
 	};
 	struct rtable *rt = NULL;
@@ -152,7 +152,7 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 		.saddr = endpoint->src6,
 		.daddr = endpoint->addr6.sin6_addr,
 		.fl6_dport = endpoint->addr6.sin6_port,
-		.flowi6_mark = device->fwmark,
+		.flowi6_mark = READ_ONCE(device->fwmark),
 		.flowi6_oif = endpoint->addr6.sin6_scope_id,
 		.flowi6_proto = IPPROTO_UDP,
 	};
@@ -194,7 +194,7 @@ static int send_to(struct wg_device *device, struct wg_peer *peer, struct wg_end
 	skb_mark_not_on_list(skb);
 	/* No device yet: the tunnel's counters are ours to keep, packet by packet, not iptunnel_xmit()'s. */
 	skb->dev = NULL;
-	skb->mark = device->fwmark;
+	skb->mark = READ_ONCE(device->fwmark);
 	if (endpoint->addr.sa_family == AF_INET)
 		return send4(device, peer, endpoint, skb, ds);
 #if IS_ENABLED(CONFIG_IPV6)

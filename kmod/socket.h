@@ -11,7 +11,7 @@
 
 struct wg_device;
 
-/* Binds both families to @port (0: a free one) and replaces the present sockets, which stay if that fails. Under config_lock. */
+/* Under config_lock. Binds both families to @port (0: a free one), replaces the present sockets; they stay if it fails. */
 int wg_socket_open(struct wg_device *device, u16 port);
 void wg_socket_close(struct wg_device *device);
 

@@ -31,8 +31,8 @@ static void set_due(struct wg_peer *peer, enum wg_deadline which, u64 delay)
 {
 	struct wg_timers *timers = &peer->timers;
 	/*
-	 * Never early, by the coarse clock of wg_now() either: the present tick has partly gone, and what is left over of
-	 * the delay counts as one. A retransmission that came early would be refused as one too many, and be the last.
+	 * Never early, by the coarse clock of wg_now() either: the present tick has partly gone, and what is left over
+	 * of the delay counts as one. A retransmission that came early would be refused as one too many, and be the last.
 	 */
 	unsigned long due = jiffies + nsecs_to_jiffies(delay) + 2, before;
 

@@ -55,7 +55,7 @@ static inline u64 wg_now(void)
 }
 
 void wg_timers_init(struct wg_peer *peer);
-/* None is due afterwards. May be called again; those who set timers must have been stopped for good first to stay so. */
+/* None is due afterwards, and it stays so if those who set timers were stopped for good before. */
 void wg_timers_stop(struct wg_peer *peer);
 
 void wg_timers_data_sent(struct wg_peer *peer);

@@ -29,6 +29,38 @@ wait $dump
 lengths=$(sed -n 's/.*length \([0-9]*\)$/\1/p' /tmp/lengths | tr '\n' ' ')
 [ "$lengths" = "64 64 560 1452 " ] || fail "lengths on the wire: $lengths"
 
+step "batches: a GSO packet goes in whole and out as one of UDP; what GRO merges comes in as one and goes on as one"
+for side in a b; do $side sysctl -qw net.ipv4.tcp_min_tso_segs=40; done # as a fast processor's TCP does by itself
+a nft -f - <<'NFT' || fail nft
+table ip t {
+	counter n_inner { }
+	counter n_outer { }
+	chain out {
+		type filter hook output priority 0;
+		oifname wg0 meta length > 3000 counter name n_inner
+		oifname va udp dport 5002 meta length > 3000 counter name n_outer
+	}
+}
+NFT
+b nft -f - <<'NFT' || fail nft
+table ip t {
+	counter n_outer { }
+	counter n_inner { }
+	chain in {
+		type filter hook prerouting priority -300;
+		iifname vb udp dport 5002 meta length > 3000 counter name n_outer
+		iifname wg0 meta length > 3000 counter name n_inner
+	}
+}
+NFT
+packets() { "$1" nft list counter ip t "$2" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+[ "$(tcp_kbit 2)" -ge 100 ] || fail "TCP in bursts"
+for side in a b; do
+	echo "$side: $(packets $side n_inner) merged packets inside, $(packets $side n_outer) outside"
+	[ "$(packets $side n_inner)" -ge 5 ] && [ "$(packets $side n_outer)" -ge 5 ] || fail "nothing was merged on side $side"
+	$side nft delete table ip t; $side sysctl -qw net.ipv4.tcp_min_tso_segs=2
+done
+
 step "the tunnel's counters are those of the wire"
 before=$(a wg show wg0 transfer | cut -f3); ping_a -s 500 10.9.0.2; after=$(a wg show wg0 transfer | cut -f3)
 [ $((after - before)) = 560 ] || fail "a ping of 528 octets counted $((after - before))"
@@ -57,7 +89,6 @@ table ip t {
 	}
 }
 NFT
-packets() { "$1" nft list counter ip t "$2" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
 ping_a -Q 0xba 10.9.0.2 || fail "ping with TOS"
 [ "$(packets a n_ect0)" -ge 1 ] || fail "ECT(0) inside was not shown outside"
 [ "$(packets a n_dscp)" = 0 ] || fail "the DSCP inside was shown outside"
@@ -66,6 +97,15 @@ b nft delete table ip t
 a wg set wg0 private-key <(wg genkey); a wg set wg0 private-key <(echo "$key_a")
 until_true 12 ping_a 10.9.0.2 || fail "no new session"
 [ "$(packets a n_shake)" -ge 1 ] || fail "the handshake was not AF41"
+
+step "fwmark: on every packet to the peer, data and handshakes"
+a nft 'add table ip t; add counter ip t n_marked; add counter ip t n_unmarked; add chain ip t out { type filter hook output priority 0; }
+	add rule ip t out oifname va udp dport 5002 meta mark 0x1234 counter name n_marked accept
+	add rule ip t out oifname va udp dport 5002 counter name n_unmarked'
+a wg set wg0 fwmark 0x1234 private-key <(wg genkey); a wg set wg0 private-key <(echo "$key_a")
+until_true 12 ping_a 10.9.0.2 || fail "no new session"
+[ "$(packets a n_marked)" -ge 2 ] && [ "$(packets a n_unmarked)" = 0 ] || fail "$(packets a n_marked) marked, $(packets a n_unmarked) not"
+a nft delete table ip t; a wg set wg0 fwmark 0
 
 step "roaming: the peer answers to where the latest packet came from, and with the address it was sent to"
 a ip addr add 192.0.2.77/24 dev va
@@ -123,9 +163,22 @@ a wg set wg0 private-key <(echo "$key_b")
 a wg set wg0 private-key <(echo "$key_a") peer "$pub_a" allowed-ips 10.97.0.0/16
 [ -z "$(a wg show wg0 peers | grep -F "$pub_a")" ] || fail "it took its own key as a peer"
 
+step "suspend: no key is left when the machine sleeps; afterwards there is a new session"
+a wg set wg0 peer "$pub_b" preshared-key <(echo "$psk") allowed-ips 10.9.0.2/32,fd09::2/128 endpoint 192.0.2.2:5002
+until_true 12 ping_a 10.9.0.2 || fail "no session to begin with"
+keypairs_left() { echo $(($(dmesg | grep -c 'keypair .* created') - $(dmesg | grep -c 'keypair .* destroyed'))); }
+no_keypairs() { [ "$(keypairs_left)" = 0 ]; }
+[ "$(keypairs_left)" -ge 2 ] || fail "$(keypairs_left) key pairs before"
+first=$(dmesg | grep -c 'received a handshake response')
+echo 1 > /sys/module/suspend/parameters/pm_test_delay 2>/dev/null
+echo freezer > /sys/power/pm_test || fail "this kernel cannot rehearse suspend"
+echo freeze > /sys/power/state || fail "suspend" # up to the freezing of tasks, and back
+until_true 5 no_keypairs || fail "$(keypairs_left) key pairs are left after suspend"
+until_true 12 ping_a 10.9.0.2 || fail "no session after suspend"
+[ "$(dmesg | grep -c 'received a handshake response')" -gt "$first" ] || fail "no new handshake after suspend"
+
 step "namespaces: a device that moves keeps its socket"
 ip netns add c
-a wg set wg0 private-key <(echo "$key_a") peer "$pub_b" preshared-key <(echo "$psk") allowed-ips 10.9.0.2/32,fd09::2/128 endpoint 192.0.2.2:5002
 a ip link set wg0 netns c
 ip netns exec c ip addr add 10.9.0.1/24 dev wg0; ip netns exec c ip link set wg0 up
 until_true 12 ip netns exec c ping -c1 -W1 -q 10.9.0.2 || fail "no way out of the other namespace"
