@@ -52,10 +52,10 @@ load_ours time_scale=20
 for round in 1 2 ${WGD_LONG:+3 4 5 6 7 8 9 10}; do
 	tunnel
 	a ping -q -c1 -W5 10.9.0.2 >/dev/null || fail "round $round: ping"
-	b iperf3 -s -1 -B 10.9.0.2 >/dev/null 2>&1 & server=$!
+	ip netns exec b iperf3 -s -1 -B 10.9.0.2 >/dev/null 2>&1 & server=$!
 	until_true 10 b sh -c 'ss -Hltn | grep -q :5201' || fail "iperf3"
-	a iperf3 -c 10.9.0.2 -P3 -t 60 >/dev/null 2>&1 & client=$!
-	a ping -q -f -c 100000 10.9.0.2 >/dev/null 2>&1 & flood=$!
+	ip netns exec a iperf3 -c 10.9.0.2 -P3 -t 60 >/dev/null 2>&1 & client=$!
+	ip netns exec a ping -q -f -c 100000 10.9.0.2 >/dev/null 2>&1 & flood=$!
 	sleep 1
 	for i in 1 2 3 4 5; do
 		b wg set wg0 peer "$pub_a" remove

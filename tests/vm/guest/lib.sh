@@ -5,6 +5,7 @@ set -u
 [ ! -e /root/settings ] || . /root/settings
 fail() { echo "FAIL: $*"; dmesg | tail -20; exit 1; }
 step() { echo "-- $* ($(cut -d' ' -f1 /proc/uptime))"; }
+# To be signalled, a process is started with "ip netns exec" itself: $! of "a ... &" is a shell around it.
 a() { ip netns exec a "$@"; }
 b() { ip netns exec b "$@"; }
 
@@ -71,7 +72,7 @@ tunnel() { # tunnel [OUTER ADDRESS OF b]
 # One TCP transfer of iperf3 from a to b through the tunnel: received kbit/s
 tcp_kbit() { # tcp_mbit SECONDS [iperf3 arguments]
 	local seconds=$1 server; shift
-	b iperf3 -s -1 -B 10.9.0.2 >/tmp/iperf-server.log 2>&1 & server=$!
+	ip netns exec b iperf3 -s -1 -B 10.9.0.2 >/tmp/iperf-server.log 2>&1 & server=$!
 	until_true 10 b sh -c 'ss -Hltn | grep -q :5201' || return 1
 	a timeout $((seconds + 20)) iperf3 -c 10.9.0.2 -t "$seconds" -J "$@" > /tmp/iperf.json || { jq -r .error /tmp/iperf.json >&2; kill $server; return 1; }
 	wait $server
