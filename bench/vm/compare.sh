@@ -15,9 +15,10 @@ cpu_busy() { awk '/^cpu /{print $2 + $3 + $4 + $7 + $8}' /proc/stat; } # in tick
 # One TCP transfer: kbit/s and CPU seconds per GB, of both ends
 tcp() { # tcp NAME iperf3-arguments
 	local name=$1 before after kbit bytes; shift
+	[ -z "${WGD_PROFILE:-}" ] || /root/profile $((seconds + 3)) "$WGD_PROFILE" | sed "s/^PROFILE/PROFILE $module $name:/" &
 	before=$(cpu_busy)
 	kbit=$(tcp_kbit "$seconds" "$@") || fail "iperf3"
-	after=$(cpu_busy)
+	after=$(cpu_busy); wait
 	bytes=$(jq .end.sum_received.bytes /tmp/iperf.json)
 	echo "RESULT $module $name-kbit/s $kbit"
 	echo "RESULT $module $name-cpu-s/GB $(awk -v t=$((after - before)) -v b="$bytes" 'BEGIN{printf "%.2f", t / 100 / (b / 1e9)}')"
@@ -52,7 +53,7 @@ load_single() { load_ours batch=1; }
 bursts_of() { a sysctl -qw net.ipv4.tcp_min_tso_segs="$1"; b sysctl -qw net.ipv4.tcp_min_tso_segs="$1"; }
 
 for ((round = 1; round <= rounds; round++)); do
-	for module in intree ours single; do
+	for module in ${WGD_MODULES:-intree ours single}; do
 		"load_$module"
 		[ ! -w /sys/kernel/debug/dynamic_debug/control ] || echo 'module wireguard -p' > /sys/kernel/debug/dynamic_debug/control
 		two_namespaces; tunnel

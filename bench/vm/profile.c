@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+/*
+ * profile SECONDS [LINES]: where the kernel's time goes: samples the instruction pointer of every processor a thousand
+ * times a second (perf_event_open(2), the software clock), and prints the functions that were met most, with their share
+ * of all samples that were not idle. For a guest: no library, no symbols but /proc/kallsyms.
+ */
+#include <linux/perf_event.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGES 2048 /* a power of two */
+
+struct symbol {
+	uint64_t at;
+	unsigned long met;
+	char name[64];
+};
+
+static struct symbol *symbols;
+static size_t count;
+
+static int by_address(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static int by_samples(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	return x->met > y->met ? -1 : x->met < y->met;
+}
+
+static void read_symbols(void)
+{
+	FILE *file = fopen("/proc/kallsyms", "r");
+	char line[512], type;
+	size_t room = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long long at;
+		char name[256];
+
+		if (sscanf(line, "%llx %c %255s", &at, &type, name) != 3 || (type | 32) != 't')
+			continue;
+		if (count == room) {
+			room = room ? room * 2 : 65536;
+			symbols = realloc(symbols, room * sizeof(*symbols));
+			if (!symbols)
+				exit(1);
+		}
+		symbols[count].at = at;
+		symbols[count].met = 0;
+		snprintf(symbols[count++].name, sizeof(symbols->name), "%.63s", name);
+	}
+	if (!count || !symbols[count - 1].at) {
+		fprintf(stderr, "no addresses in /proc/kallsyms\n");
+		exit(1);
+	}
+	fclose(file);
+	qsort(symbols, count, sizeof(*symbols), by_address);
+}
+
+static void meet(uint64_t at)
+{
+	size_t low = 0, high = count;
+
+	while (high - low > 1) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (symbols[middle].at <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	++symbols[low].met;
+}
+
+int main(int argc, char **argv)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = 1000000, /* ns */
+		.sample_type = PERF_SAMPLE_IP,
+		.disabled = 1,
+	};
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
+	unsigned long kernel = 0, user = 0, idle = 0;
+	size_t lines = argc > 2 ? strtoul(argv[2], NULL, 10) : 40, i;
+	void *rings[64];
+	int fds[64], cpu;
+
+	if (argc < 2 || cpus > 64)
+		return 2;
+	read_symbols();
+	for (cpu = 0; cpu < cpus; ++cpu) {
+		fds[cpu] = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, 0);
+		if (fds[cpu] < 0) {
+			perror("perf_event_open");
+			return 1;
+		}
+		rings[cpu] = mmap(NULL, (PAGES + 1) * page, PROT_READ | PROT_WRITE, MAP_SHARED, fds[cpu], 0);
+		if (rings[cpu] == MAP_FAILED) {
+			perror("mmap");
+			return 1;
+		}
+	}
+	for (cpu = 0; cpu < cpus; ++cpu)
+		ioctl(fds[cpu], PERF_EVENT_IOC_ENABLE, 0);
+	sleep(strtoul(argv[1], NULL, 10));
+	for (cpu = 0; cpu < cpus; ++cpu)
+		ioctl(fds[cpu], PERF_EVENT_IOC_DISABLE, 0);
+	for (cpu = 0; cpu < cpus; ++cpu) {
+		const struct perf_event_mmap_page *head = rings[cpu];
+		const uint8_t *data = (uint8_t *)rings[cpu] + page;
+		uint64_t at = 0;
+
+		/* The rings are larger than what is sampled: nothing wraps around. */
+		while (at < head->data_head) {
+			const struct perf_event_header *record = (const void *)(data + at % (PAGES * page));
+			const uint64_t ip = *(const uint64_t *)(record + 1);
+
+			if (record->type == PERF_RECORD_SAMPLE && (record->misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_USER) {
+				++user;
+			} else if (record->type == PERF_RECORD_SAMPLE) {
+				meet(ip);
+				++kernel;
+			}
+			at += record->size;
+		}
+	}
+	qsort(symbols, count, sizeof(*symbols), by_samples);
+	for (i = 0; i < count; ++i)
+		if (strstr(symbols[i].name, "idle") || strstr(symbols[i].name, "halt"))
+			idle += symbols[i].met;
+	printf("PROFILE %lu samples in the kernel, %lu of them idle, %lu outside\n", kernel, idle, user);
+	for (i = 0; i < lines && i < count && symbols[i].met; ++i)
+		printf("PROFILE %6.2f %% %s\n", 100.0 * symbols[i].met / (kernel - idle + user), symbols[i].name);
+	return 0;
+}
