@@ -22,8 +22,16 @@ enum class Source : std::uint64_t {
     kTimer,
     kAttention,
     kHandshakes,
-    kParent
+    kParent,
+    kTun, // these two with the number of a lane
+    kSocket,
 };
+
+constexpr unsigned kLaneShift = 8; // in an event's data: the source below, the lane above
+
+std::uint64_t tag_of(Source source, std::size_t lane) {
+    return static_cast<std::uint64_t>(source) | static_cast<std::uint64_t>(lane) << kLaneShift;
+}
 
 Result<void> watch(int epoll, int fd, Source source) {
     epoll_event event{};
@@ -34,6 +42,7 @@ Result<void> watch(int epoll, int fd, Source source) {
     return {};
 }
 
+constexpr Duration kOccupied = std::chrono::milliseconds(100);
 constexpr Duration kRoutingSettles = std::chrono::milliseconds(500);
 
 int errno_of(const Error& error) {
@@ -104,8 +113,24 @@ Result<void> ControlLoop::build() {
     Result<std::unique_ptr<Crew>> receive_crew = Crew::make(queues, Receiver::kLanes);
     WGD_TRY(receive_crew);
     receive_crew_ = std::move(*receive_crew);
-    for (std::size_t number = 0; number < queues; ++number)
+    for (std::size_t number = 0; number < queues + 1; ++number) // the last is this thread's
         handshakes_.push_back(std::make_unique<HandshakeQueue>(handshakes_ready_));
+    for (std::size_t queue = 0; queue < queues; ++queue)
+        tun_duties_.push_back(std::make_unique<Duty>(parts_.tun.fd(queue),
+                                                     Duty::Post{epoll_.get(), tag_of(Source::kTun, queue)},
+                                                     Duty::Post{transmit_crew_->epoll(queue), queue}));
+    for (std::size_t lane = 0; lane < Receiver::kLanes; ++lane) // the first receiver is at home on both
+        socket_duties_.push_back(
+            std::make_unique<Duty>(lane == Receiver::kLaneV4 ? udp_->v4() : udp_->v6(),
+                                   Duty::Post{epoll_.get(), tag_of(Source::kSocket, lane)},
+                                   Duty::Post{receive_crew_->epoll(0), lane}));
+    transmitter_ = std::make_unique<Transmitter>(parts_.tun, *transmit_crew_, queues, *udp_,
+                                                 engine_->data_path(), *parts_.control_aead, shared_);
+    receiver_ = std::make_unique<Receiver>(parts_.tun, *receive_crew_, queues, *udp_, engine_->data_path(),
+                                           *parts_.control_aead, *handshakes_.back(), shared_);
+    for (const auto* duties : {&tun_duties_, &socket_duties_})
+        for (const auto& duty : *duties)
+            duty->give_to(Duty::Who::kControl);
 
     WGD_TRY(watch(epoll_.get(), parts_.signals.get(), Source::kSignals));
     WGD_TRY(watch(epoll_.get(), server_->fd(), Source::kUapi));
@@ -132,19 +157,18 @@ void ControlLoop::start_threads() {
 
 // What a data thread needs it makes itself, while the control thread already serves its callers.
 void ControlLoop::transmit(std::size_t number) {
-    if (std::unique_ptr<crypto::Aead> aead = parts_.make_aead())
-        Transmitter(parts_.tun, *transmit_crew_, number, *udp_, engine_->data_path(), std::move(aead),
-                    shared_)
-            .run();
+    if (const std::unique_ptr<crypto::Aead> aead = parts_.make_aead())
+        Transmitter(parts_.tun, *transmit_crew_, number, *udp_, engine_->data_path(), *aead, shared_)
+            .run([this](std::size_t queue) { back_to_control(*tun_duties_[queue]); });
     else
         shared_.report(shared_.no_cipher);
 }
 
 void ControlLoop::receive(std::size_t number) {
-    if (std::unique_ptr<crypto::Aead> aead = parts_.make_aead())
-        Receiver(parts_.tun, *receive_crew_, number, *udp_, engine_->data_path(), std::move(aead),
-                 *handshakes_[number], shared_)
-            .run();
+    if (const std::unique_ptr<crypto::Aead> aead = parts_.make_aead())
+        Receiver(parts_.tun, *receive_crew_, number, *udp_, engine_->data_path(), *aead, *handshakes_[number],
+                 shared_)
+            .run([this](std::size_t lane) { back_to_control(*socket_duties_[lane]); });
     else
         shared_.report(shared_.no_cipher);
 }
@@ -156,7 +180,32 @@ void ControlLoop::stop_threads() {
     for (std::thread& thread : threads_)
         thread.join();
     threads_.clear();
-    data_thread_.reset(); // its ticket goes before the engine that gave it
+    // These tickets go before the engine that gave them.
+    transmitter_.reset();
+    receiver_.reset();
+    data_thread_.reset();
+}
+
+template <class Serve>
+void ControlLoop::attend(Duty& duty, Serve&& serve) {
+    if (serve() >= Found::kSome) duty.give_to(Duty::Who::kWorker);
+}
+
+void ControlLoop::occupied() {
+    occupied_until_.store(system_clock().now() + kOccupied);
+    for (const auto* duties : {&tun_duties_, &socket_duties_})
+        for (const auto& duty : *duties)
+            duty->give_to(Duty::Who::kWorker);
+}
+
+void ControlLoop::back_to_control(Duty& duty) {
+    if (system_clock().now() >= occupied_until_.load()) duty.give_to(Duty::Who::kControl);
+}
+
+Result<void> ControlLoop::replace_sockets(BoundSockets sockets) {
+    return socket_duties_[Receiver::kLaneV4]->change([&] {
+        return socket_duties_[Receiver::kLaneV6]->change([&] { return udp_->replace(std::move(sockets)); });
+    });
 }
 
 Result<ControlLoop::End> ControlLoop::run() {
@@ -167,17 +216,27 @@ Result<ControlLoop::End> ControlLoop::run() {
         int patience = -1;
         for (auto& queue : handshakes_)
             if (!queue->prepare_to_wait()) patience = 0;
-        epoll_event events[8];
-        const int count = ::epoll_wait(epoll_.get(), events, 8, patience);
+        constexpr int kEvents = 16;
+        epoll_event events[kEvents];
+        const int count = ::epoll_wait(epoll_.get(), events, kEvents, patience);
         if (count < 0 && errno != EINTR) return fail_errno(ErrorCode::kIo, errno, "epoll_wait failed");
         bool due = false;
         for (int i = 0; i < count; ++i) {
-            switch (static_cast<Source>(events[i].data.u64)) {
+            const std::size_t lane = events[i].data.u64 >> kLaneShift;
+            switch (static_cast<Source>(events[i].data.u64 & ((1U << kLaneShift) - 1))) {
+            case Source::kTun:
+                attend(*tun_duties_[lane], [&] { return transmitter_->serve(lane); });
+                if (!transmitter_->alive()) return End::kLinkDeleted;
+                break;
+            case Source::kSocket:
+                attend(*socket_duties_[lane], [&] { return receiver_->serve(lane); });
+                break;
             case Source::kSignals:
                 return End::kSignal;
             case Source::kParent:
                 return End::kParentGone;
             case Source::kUapi:
+                occupied();
                 server_->dispatch();
                 break;
             case Source::kUapiFile:
@@ -227,7 +286,9 @@ void ControlLoop::arm_timer() {
 void ControlLoop::handle_handshakes() {
     for (auto& queue : handshakes_) {
         while (const HandshakeQueue::Entry* entry = queue->front()) {
-            engine_->on_handshake(entry->view(), entry->from, queue->size() - 1, read_clocks(), outbox_);
+            const std::size_t waiting = queue->size() - 1;
+            if (waiting > 0) occupied();
+            engine_->on_handshake(entry->view(), entry->from, waiting, read_clocks(), outbox_);
             queue->pop();
             flush_outbox();
         }
@@ -300,10 +361,9 @@ int ControlLoop::set_device(DeviceDelta delta) {
         if (up_) {
             port_ = sockets.port;
             bound_ = true;
-            (void)udp_->replace(std::move(sockets)); // dup2 onto a descriptor that is open does not fail
-            if (!engine_->is_up())                   // could not bind when the interface came up
+            (void)replace_sockets(std::move(sockets)); // dup2 onto a descriptor that is open does not fail
+            if (!engine_->is_up())                     // could not bind when the interface came up
                 engine_->set_up(true, read_clocks(), outbox_);
-            receive_crew_->wake_and_wait();
         }
         engine_->note_listen_port(port_);
     }
@@ -318,7 +378,7 @@ bool ControlLoop::bind_now() {
         return false;
     }
     port_ = sockets->port;
-    if (const auto placed = udp_->replace(std::move(*sockets)); !placed) {
+    if (const auto placed = replace_sockets(std::move(*sockets)); !placed) {
         log::error("{}", placed.error().message);
         return false;
     }
@@ -336,9 +396,8 @@ void ControlLoop::set_up(bool up) {
     flush_outbox();
     if (!up) {
         bound_ = false;
-        (void)udp_->replace({});
+        (void)replace_sockets({});
     }
-    receive_crew_->wake_and_wait();
 }
 
 void ControlLoop::link_changed() {

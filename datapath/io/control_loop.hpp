@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // ControlLoop: the thread that decides. It owns the engine, answers the configuration socket, does the
-// handshakes and the timers, and follows the interface. The packets are moved by a Transmitter and a Receiver
-// on threads of their own, which it starts and stops: as many of each as the TUN has queues.
+// handshakes and the timers, and follows the interface. The packets are moved by Transmitters and Receivers
+// on threads of their own, which it starts and stops: as many of each as the TUN has queues. Packets that
+// come one by one it moves itself, with a Transmitter and a Receiver of its own (duty.hpp).
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -13,6 +15,7 @@
 #include "common/base/result.hpp"
 #include "datapath/crypto/aead.hpp"
 #include "datapath/io/crew.hpp"
+#include "datapath/io/duty.hpp"
 #include "datapath/io/handshake_queue.hpp"
 #include "datapath/io/link_watch.hpp"
 #include "datapath/io/receiver.hpp"
@@ -68,6 +71,11 @@ class ControlLoop {
     void transmit(std::size_t number); // the threads
     void receive(std::size_t number);
     void stop_threads();
+    template <class Serve>
+    void attend(Duty& duty, Serve&& serve); // a source that the control thread is on duty for
+    void occupied(); // with what takes longer than a packet: the workers are to take the packets for a while
+    void back_to_control(Duty& duty); // a worker's thread: only lone packets there
+    Result<void> replace_sockets(BoundSockets sockets);
 
     Parts parts_;
     Event attention_;        // rung by data threads: run service(), look at SharedState
@@ -93,6 +101,10 @@ class ControlLoop {
 
     std::vector<std::unique_ptr<HandshakeQueue>> handshakes_;
     std::unique_ptr<Crew> transmit_crew_, receive_crew_;
+    std::vector<std::unique_ptr<Duty>> tun_duties_, socket_duties_; // by lane
+    std::atomic<Instant> occupied_until_{Instant{}};
+    std::unique_ptr<Transmitter> transmitter_; // this thread's
+    std::unique_ptr<Receiver> receiver_;
     std::vector<std::thread> threads_;
 };
 

@@ -1,32 +1,52 @@
 // SPDX-License-Identifier: MIT
 #include "datapath/io/crew.hpp"
 
+#include <cassert>
 #include <cerrno>
-#include <thread>
+#include <sys/epoll.h>
 
 namespace wgd::io {
 
 Result<std::unique_ptr<Crew>> Crew::make(std::size_t workers, std::size_t lanes) {
+    assert(lanes <= kMaxLanes);
     std::vector<std::unique_ptr<Worker>> made;
     for (std::size_t i = 0; i < workers; ++i) {
         Result<Event> event = Event::make();
         WGD_TRY(event);
-        made.push_back(std::make_unique<Worker>(std::move(*event)));
+        Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+        epoll_event interest{};
+        interest.events = EPOLLIN;
+        interest.data.u64 = kWake;
+        if (!epoll || ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event->fd(), &interest) < 0)
+            return fail_errno(ErrorCode::kIo, errno, "cannot make an epoll descriptor");
+        made.push_back(std::make_unique<Worker>(std::move(*event), std::move(epoll)));
     }
     return std::unique_ptr<Crew>(new Crew(std::move(made), lanes));
 }
 
-std::optional<std::size_t> Crew::sleep(std::size_t self, std::span<const pollfd> sources) {
+Crew::Rest Crew::sleep(std::size_t self) {
     Worker& worker = *workers_[self];
-    worker.polled.assign(sources.begin(), sources.end());
-    worker.polled.push_back({worker.wake.fd(), POLLIN, 0});
     worker.state.store(kAsleep);
-    while (::poll(worker.polled.data(), worker.polled.size(), -1) < 0 && errno == EINTR) {
-    }
+    Rest rest;
+    rest.lanes = look(self, -1);
     const int state = worker.state.exchange(kAwake);
-    worker.sleeps.fetch_add(1);
-    if ((worker.polled.back().revents & POLLIN) != 0) worker.wake.clear();
-    return state >= 0 ? std::optional(static_cast<std::size_t>(state)) : std::nullopt;
+    if (state >= 0) rest.called = static_cast<std::size_t>(state);
+    return rest;
+}
+
+Crew::Lanes Crew::look(std::size_t self, int patience) {
+    constexpr int kEvents = 8; // more stay for the next time
+    Worker& worker = *workers_[self];
+    epoll_event events[kEvents];
+    const int count = ::epoll_wait(worker.epoll.get(), events, kEvents, patience); // EINTR: as if woken
+    Lanes lanes = 0;
+    for (int i = 0; i < count; ++i) {
+        if (events[i].data.u64 == kWake)
+            worker.wake.clear();
+        else
+            lanes |= Lanes{1} << events[i].data.u64;
+    }
+    return lanes;
 }
 
 void Crew::call_to(std::size_t lane, std::size_t self) {
@@ -38,17 +58,6 @@ void Crew::call_to(std::size_t lane, std::size_t self) {
             worker.wake.ring();
             return;
         }
-    }
-}
-
-void Crew::wake_and_wait() {
-    for (const auto& worker : workers_) {
-        const std::uint32_t sleeps = worker->sleeps.load();
-        // Not asleep, or called awake just now: the next sleep begins with what the sources are then.
-        if (worker->state.load() == kAwake) continue;
-        worker->wake.ring();
-        while (worker->sleeps.load() == sleeps)
-            std::this_thread::yield();
     }
 }
 

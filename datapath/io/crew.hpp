@@ -6,9 +6,9 @@
 // batch, alone; work on it, together with others; write it, alone and in the order of reading. There is no
 // lock: a ticket gives the order, and a thread waits only for one that came before it.
 //
-// Every worker sleeps on its own lanes, its home. One that has read as much as a batch holds, so that more is
-// probably waiting, calls a sleeping worker to the lane: idle cores come to help and nobody is woken for a
-// lone packet.
+// Every worker sleeps at an epoll set of its own, with those lanes of its home that it is on duty for
+// (duty.hpp). One that has read as much as a batch holds, so that more is probably waiting, calls a sleeping
+// worker to the lane: idle cores come to help and nobody is woken for a lone packet.
 #pragma once
 
 #include <algorithm>
@@ -16,12 +16,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <poll.h>
-#include <span>
 #include <utility>
 #include <vector>
 
+#include "common/base/fd.hpp"
 #include "common/base/result.hpp"
+#include "common/base/time.hpp"
 #include "datapath/io/data_thread.hpp"
 #include "datapath/io/event.hpp"
 #include "datapath/wg/datapath.hpp"
@@ -87,34 +87,48 @@ class Crew {
     [[nodiscard]] std::size_t workers() const { return workers_.size(); }
     [[nodiscard]] Lane& lane(std::size_t index) { return lanes_[index]; }
 
+    // Where worker `self` waits; a lane is to be added there with its number as data.
+    [[nodiscard]] int epoll(std::size_t self) const { return workers_[self]->epoll.get(); }
+
     // --- workers ---
     // The life of worker `self`, until shared.stop is set and wake() was called, or worker.alive() is false.
-    // Worker: Found batch(lane), one batch of that lane; span<const pollfd> sources(), what its home lanes
-    // read from; bool alive(span<const pollfd>), asked after each sleep with what poll(2) said.
+    // Worker: Found batch(lane), one batch of that lane; bool alive(), asked after every batch; quiet(lane):
+    // that lane had no more than lone packets for kQuiet.
     template <class Worker>
-    void run(std::size_t self, std::span<const std::size_t> home, Worker& worker, wg::DataThread& thread,
-             const SharedState& shared) {
+    void run(std::size_t self, Worker& worker, wg::DataThread& thread, const SharedState& shared) {
         const auto stopped = [&] { return shared.stop.load(std::memory_order_relaxed); };
-        const auto work_at_home = [&] {
-            Found most = Found::kNothing;
-            for (std::size_t lane : home)
-                most = std::max(most, worker.batch(lane));
-            return most;
+        Instant busy{}; // when there was last more than a lone packet
+        Lanes lanes = 0;
+        const auto work_at_home = [&](bool rested) {
+            for (std::size_t lane = 0; lanes >> lane != 0; ++lane) {
+                if ((lanes >> lane & 1) == 0) continue;
+                const Found found = worker.batch(lane);
+                if (found >= Found::kSome) {
+                    busy = system_clock().now();
+                    continue;
+                }
+                lanes &= ~(Lanes{1} << lane);
+                if (rested && found == Found::kOne && system_clock().now() - busy > kQuiet)
+                    worker.quiet(lane);
+            }
         };
-        thread.online();
-        while (!stopped()) {
-            if (work_at_home() >= Found::kSome) {
-                thread.quiescent();
-                continue;
+        while (!stopped() && worker.alive()) {
+            const bool rested = lanes == 0;
+            std::optional<std::size_t> called;
+            if (rested) {
+                thread.offline();
+                const Rest rest = sleep(self);
+                thread.online();
+                lanes = rest.lanes;
+                called = rest.called;
             }
-            thread.offline();
-            const std::optional<std::size_t> called = sleep(self, worker.sources());
-            if (!worker.alive(polled_of(self))) break;
-            thread.online();
-            while (called && !stopped() && worker.batch(*called) == Found::kFull) {
-                (void)work_at_home();
+            work_at_home(rested);
+            while (called && !stopped() && worker.alive() && worker.batch(*called) == Found::kFull) {
+                lanes |= look(self, 0);
+                work_at_home(false);
                 thread.quiescent();
             }
+            thread.quiescent();
         }
         thread.offline();
     }
@@ -122,31 +136,35 @@ class Crew {
     void call_to(std::size_t lane, std::size_t self);
 
     // --- any thread ---
-    void wake(); // everybody: look at the sources again, and whether to stop
-    // As wake(), and returns when nobody sleeps on what its sources were before: a socket that was replaced
-    // keeps its port as long as somebody polls it. The workers must be running.
-    void wake_and_wait();
+    void wake(); // everybody: look whether to stop
+
+    static constexpr Duration kQuiet = std::chrono::milliseconds(5);
 
   private:
+    using Lanes = std::uint64_t; // one bit each
+    static constexpr std::size_t kMaxLanes = 64;
+    static constexpr std::uint64_t kWake = kMaxLanes; // tag of the worker's own event
     static constexpr int kAwake = -1, kAsleep = -2;
     struct alignas(64) Worker {
-        explicit Worker(Event event)
-            : wake(std::move(event)) {}
+        Worker(Event event, Fd set)
+            : wake(std::move(event))
+            , epoll(std::move(set)) {}
         Event wake;
-        std::atomic<int> state{kAwake};       // or the lane it is called to
-        std::atomic<std::uint32_t> sleeps{0}; // that ended
-        std::vector<pollfd> polled;           // its own
+        Fd epoll;
+        std::atomic<int> state{kAwake}; // or the lane it is called to
+    };
+    struct Rest {
+        Lanes lanes = 0; // with something to read
+        std::optional<std::size_t> called;
     };
 
     Crew(std::vector<std::unique_ptr<Worker>> workers, std::size_t lanes)
         : workers_(std::move(workers))
         , lanes_(std::make_unique<Lane[]>(lanes)) {}
-    // Until a source is readable or somebody called. Returns the lane it was called to.
-    std::optional<std::size_t> sleep(std::size_t self, std::span<const pollfd> sources);
-    [[nodiscard]] std::span<const pollfd> polled_of(std::size_t self) const {
-        const std::vector<pollfd>& polled = workers_[self]->polled;
-        return std::span(polled).first(polled.size() - 1);
-    }
+    // Until a lane is readable or somebody called.
+    Rest sleep(std::size_t self);
+    // Lanes at hand, after at most `patience` (as of epoll_wait(2)).
+    Lanes look(std::size_t self, int patience);
 
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<Lane[]> lanes_;

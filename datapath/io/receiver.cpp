@@ -8,18 +8,16 @@
 namespace wgd::io {
 
 Receiver::Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
-                   std::unique_ptr<crypto::Aead> aead, HandshakeQueue& handshakes, SharedState& shared)
+                   crypto::Aead& aead, HandshakeQueue& handshakes, SharedState& shared)
     : tun_(&tun)
     , crew_(&crew)
     , number_(number)
     , sockets_(&sockets)
     , handshakes_(&handshakes)
     , shared_(&shared)
-    , aead_(std::move(aead))
-    , thread_(data_path.attach(*aead_))
+    , thread_(data_path.attach(aead))
     , coalescer_(kPackets, {tun.offloads().tun_tso, tun.offloads().tun_uso})
     , buffers_(std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kMessageSize)) {
-    if (number == 0) sources_ = {{sockets.v4(), POLLIN, 0}, {sockets.v6(), POLLIN, 0}};
     packets_.reserve(kPackets);
     for (std::size_t i = 0; i < kMessages; ++i) {
         vectors_[i] = {buffers_.get() + i * kMessageSize, kMessageSize};
@@ -30,9 +28,16 @@ Receiver::Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sock
     }
 }
 
-void Receiver::run() {
-    static constexpr std::size_t kBoth[] = {kLaneV4, kLaneV6};
-    crew_->run(number_, std::span(kBoth).first(number_ == 0 ? 2 : 0), *this, thread_, *shared_);
+void Receiver::run(std::function<void(std::size_t)> quiet) {
+    quiet_ = std::move(quiet);
+    crew_->run(number_, *this, thread_, *shared_);
+}
+
+Found Receiver::serve(std::size_t lane) {
+    thread_.online();
+    const Found found = batch(lane);
+    thread_.offline();
+    return found;
 }
 
 Found Receiver::batch(std::size_t lane) {

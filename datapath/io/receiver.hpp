@@ -7,6 +7,7 @@
 // TUN queue, which is also where the kernel then puts its answers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,17 +27,17 @@ class Receiver {
     // The crew's lanes: one for each of the two sockets.
     static constexpr std::size_t kLaneV4 = 0, kLaneV6 = 1, kLanes = 2;
 
-    // Worker `number` of the crew; the first is at home on both sockets, the others help. Everything referred
-    // to must outlive it.
+    // Worker `number` of the crew. Everything referred to must outlive it.
     Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
-             std::unique_ptr<crypto::Aead> aead, HandshakeQueue& handshakes, SharedState& shared);
+             crypto::Aead& aead, HandshakeQueue& handshakes, SharedState& shared);
 
-    void run(); // the thread
+    void run(std::function<void(std::size_t)> quiet); // a worker's thread; `quiet` as Crew::run() has it
+    Found serve(std::size_t lane);                    // one batch, on a thread that is no worker
 
     // --- for the crew ---
     Found batch(std::size_t lane);
-    [[nodiscard]] std::span<const pollfd> sources() const { return sources_; }
-    [[nodiscard]] static bool alive(std::span<const pollfd> /*polled*/) { return true; }
+    void quiet(std::size_t lane) { quiet_(lane); }
+    [[nodiscard]] static bool alive() { return true; }
 
   private:
     static constexpr std::size_t kMessages = 8;
@@ -54,10 +55,9 @@ class Receiver {
     UdpPair* sockets_;
     HandshakeQueue* handshakes_;
     SharedState* shared_;
-    std::unique_ptr<crypto::Aead> aead_;
     wg::DataThread thread_;
     Coalescer coalescer_;
-    std::vector<pollfd> sources_;
+    std::function<void(std::size_t)> quiet_;
 
     std::unique_ptr<std::uint8_t[]> buffers_; // kMessages of kMessageSize
     std::vector<wg::InPacket> packets_;

@@ -9,15 +9,13 @@
 namespace wgd::io {
 
 Transmitter::Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets,
-                         wg::DataPath& data_path, std::unique_ptr<crypto::Aead> aead, SharedState& shared)
+                         wg::DataPath& data_path, crypto::Aead& aead, SharedState& shared)
     : tun_(&tun)
     , crew_(&crew)
     , number_(number)
     , shared_(&shared)
-    , aead_(std::move(aead))
-    , thread_(data_path.attach(*aead_))
+    , thread_(data_path.attach(aead))
     , sender_(sockets)
-    , sources_{{tun.fd(number), POLLIN, 0}}
     , read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBufferSize))
     , arena_(std::make_unique_for_overwrite<std::uint8_t[]>(kArenaSize)) {
     reads_.reserve(kBatchReads);
@@ -26,20 +24,17 @@ Transmitter::Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair
     one_peer_.reserve(kBatchPackets);
 }
 
-void Transmitter::run() {
-    const std::size_t home[] = {number_};
-    crew_->run(number_, home, *this, thread_, *shared_);
+void Transmitter::run(std::function<void(std::size_t)> quiet) {
+    quiet_ = std::move(quiet);
+    crew_->run(number_, *this, thread_, *shared_);
     if (tun_dead_) shared_->report(shared_->tun_gone);
 }
 
-bool Transmitter::alive(std::span<const pollfd> polled) {
-    if ((polled.front().revents & (POLLERR | POLLNVAL)) != 0) {
-        // The interface was deleted under us; read(2) says so with EBADFD. Never spin on another kind of
-        // error.
-        std::uint8_t byte = 0;
-        if (::read(tun_->fd(number_), &byte, 1) < 0 && errno == EBADFD) tun_dead_ = true;
-    }
-    return !tun_dead_;
+Found Transmitter::serve(std::size_t queue) {
+    thread_.online();
+    const Found found = batch(queue);
+    thread_.offline();
+    return found;
 }
 
 Found Transmitter::batch(std::size_t queue) {
@@ -65,9 +60,10 @@ Found Transmitter::read(std::size_t queue) {
                                         : ::read(tun_->fd(queue), packet, kReadSize - kVnetHeaderSize);
         if (got < 0) {
             if (errno == EINTR) continue;
-            tun_dead_ = errno == EBADFD;
+            tun_dead_ = errno == EBADFD; // the interface was deleted under us
             if (reads_.empty()) return Found::kNothing;
-            return reads_.size() == 1 ? Found::kOne : Found::kSome;
+            return reads_.size() == 1 && reads_.front().vnet.gso_type == VnetHeader::kGsoNone ? Found::kOne
+                                                                                              : Found::kSome;
         }
         if (reads_.empty()) now_ = read_clocks();
         Read& read = reads_.emplace_back();

@@ -3,10 +3,11 @@
 //   read super-packets -> route -> split into datagram slots (copy and checksum in one pass) -> seal a burst
 //   in place -> one sendmsg per run of equal datagrams.
 // A batch is what the queue holds at the moment, at most kBatchPackets; it never waits for more. All memory
-// is its own, allocated by make() and touched only as far as it is used. There is one for every queue; they
+// is its own, and touched only as far as it is used. There is one for every queue; they
 // help each other out (crew.hpp), and a queue's packets leave in its order.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,17 +23,19 @@ namespace wgd::io {
 
 class Transmitter {
   public:
-    // Worker `number` of the crew, at home on the queue of that number; lane i is queue i. Everything
-    // referred to must outlive it.
+    // Worker `number` of the crew; lane i is queue i. Everything referred to must outlive it.
     Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
-                std::unique_ptr<crypto::Aead> aead, SharedState& shared);
+                crypto::Aead& aead, SharedState& shared);
 
-    void run(); // the thread; returns when shared.stop is set and the crew woken, or the TUN is gone
+    // A worker's thread; returns when shared.stop is set and the crew woken, or the TUN is gone. `quiet` as
+    // Crew::run() has it.
+    void run(std::function<void(std::size_t)> quiet);
+    Found serve(std::size_t queue); // one batch, on a thread that is no worker
 
     // --- for the crew ---
     Found batch(std::size_t queue);
-    [[nodiscard]] std::span<const pollfd> sources() const { return sources_; }
-    [[nodiscard]] bool alive(std::span<const pollfd> polled);
+    void quiet(std::size_t queue) { quiet_(queue); }
+    [[nodiscard]] bool alive() const { return !tun_dead_; }
 
   private:
     static constexpr std::size_t kBatchPackets = 128;
@@ -58,11 +61,10 @@ class Transmitter {
     Crew* crew_;
     std::size_t number_;
     SharedState* shared_;
-    std::unique_ptr<crypto::Aead> aead_;
     wg::DataThread thread_;
     Sender sender_;
     Splitter splitter_;
-    std::vector<pollfd> sources_;
+    std::function<void(std::size_t)> quiet_;
     wg::Now now_{};
     std::size_t mtu_ = 0;
     bool tun_dead_ = false;

@@ -62,8 +62,7 @@ inline constexpr std::size_t kReceiveControlSize = 192;
 
 // The sockets in use, shared by the threads that transmit, those that receive, and the control thread. The
 // numbers of the descriptors never change: replace() puts other sockets behind them (dup2(2)), so that a new
-// listen port needs no agreement between the threads; they are only to be woken, since poll(2) goes on
-// watching the old ones.
+// listen port needs no agreement between the threads, but for who waits for them (duty.hpp).
 class UdpPair {
   public:
     static Result<std::unique_ptr<UdpPair>> make(const Offloads& offloads); // with nothing bound

@@ -10,6 +10,7 @@
 
 #include "datapath/crypto/aead.hpp"
 #include "datapath/io/crew.hpp"
+#include "datapath/io/duty.hpp"
 #include "datapath/wg/engine.hpp"
 #include "tests/sim/world.hpp"
 
@@ -55,14 +56,12 @@ namespace {
 // Sits at home on an eventfd that counts batches; each batch takes one.
 class CountingWorker {
   public:
-    CountingWorker(io::Crew& crew, std::size_t number, int source, std::atomic<unsigned>& left,
+    CountingWorker(io::Crew& crew, std::size_t number, std::atomic<unsigned>& left,
                    std::atomic<unsigned>& done)
         : crew_(&crew)
         , number_(number)
         , left_(&left)
-        , done_(&done) {
-        if (source >= 0) sources_ = {{source, POLLIN, 0}};
-    }
+        , done_(&done) {}
     io::Found batch(std::size_t lane) {
         io::Lane::Pass pass(crew_->lane(lane));
         unsigned left = left_->load();
@@ -75,8 +74,8 @@ class CountingWorker {
         ++*done_;
         return io::Found::kFull;
     }
-    [[nodiscard]] std::span<const pollfd> sources() const { return sources_; }
-    static bool alive(std::span<const pollfd>) { return true; }
+    static void quiet(std::size_t) {}
+    static bool alive() { return true; }
 
     std::atomic<unsigned> batches{0};
 
@@ -85,7 +84,6 @@ class CountingWorker {
     std::size_t number_;
     std::atomic<unsigned>* left_;
     std::atomic<unsigned>* done_;
-    std::vector<pollfd> sources_;
 };
 
 } // namespace
@@ -102,13 +100,13 @@ TEST_CASE("a sleeping worker is called to a full lane, and all end when told to"
     std::vector<std::unique_ptr<CountingWorker>> workers;
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < 3; ++i)
-        workers.push_back(
-            std::make_unique<CountingWorker>(**crew, i, i == 0 ? source.get() : -1, left, done));
+        workers.push_back(std::make_unique<CountingWorker>(**crew, i, left, done));
+    io::Duty duty(source.get(), {}, {(*crew)->epoll(0), 0}); // the first is at home there
+    duty.give_to(io::Duty::Who::kWorker);
     for (std::size_t i = 0; i < 3; ++i)
         threads.emplace_back([&, i] {
             wg::DataThread ticket = engine.data_path().attach(*aead);
-            static constexpr std::size_t kHome[] = {0};
-            (*crew)->run(i, std::span(kHome).first(i == 0 ? 1 : 0), *workers[i], ticket, shared);
+            (*crew)->run(i, *workers[i], ticket, shared);
         });
 
     unsigned put = 0;
