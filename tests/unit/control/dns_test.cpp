@@ -109,6 +109,28 @@ TEST_CASE("a resolver that was restarted is told again") {
     CHECK_FALSE(world.kernel.dns.told("full", DnsBackend::kResolved));
 }
 
+TEST_CASE("after a suspend all is looked at again, though nobody has said anything") {
+    FakeWorld world;
+    furnish(world);
+    Daemon daemon(world);
+    SECTION("the file") {
+        REQUIRE(*daemon.up("full"));
+        world.kernel.dns.overwrite("nameserver 192.0.2.99\n");
+        daemon.manager().time_passed("resume");
+        world.turns.run();
+        CHECK(names(world, "10.5.0.1"));
+    }
+    SECTION("a resolver") {
+        run_resolved(world);
+        REQUIRE(*daemon.up("full"));
+        world.kernel.dns.restart();
+        daemon.manager().time_passed("resume");
+        world.turns.run();
+        CHECK(world.kernel.dns.told("full", DnsBackend::kResolved));
+    }
+    REQUIRE(*daemon.down("full"));
+}
+
 TEST_CASE("news that comes while a tunnel is busy is not lost") {
     FakeWorld world;
     furnish(world);
