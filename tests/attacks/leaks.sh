@@ -4,10 +4,7 @@
 # has to fail; and a program that sends all the time while the tunnel comes up, goes down, crashes and is restarted.
 # Packets are counted on the cable between home and its provider, who is the attacker: it is home's router, and the
 # local network.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$WGD_SOURCE/tests/system/scene.sh"
-. "$WGD_SOURCE/tests/system/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../system/scene.sh"
 . "$WGD_SOURCE/tests/system/wire.sh"
 . "$WGD_SOURCE/tests/system/debian.sh"
 
@@ -59,7 +56,7 @@ EOT
 }
 settings false
 
-. "$here/attack.sh"
+. "$WGD_SOURCE/tests/attacks/attack.sh"
 
 # Five datagrams; that the system refuses them is fine.
 send() { # ADDRESS PORT

@@ -3,10 +3,7 @@
 # A closed kill switch and an endpoint that is a name: the name has to be asked for, outside, by wgd; nobody else gets
 # a question out. All packets on the cable are looked at, while the tunnel comes up, while its endpoint moves, while
 # the name server is gone, and while the daemon is killed and started; a program sends a thousand times a second.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$WGD_SOURCE/tests/system/scene.sh"
-. "$WGD_SOURCE/tests/system/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../system/scene.sh"
 . "$WGD_SOURCE/tests/system/wire.sh"
 
 need_tools wg wireguard-go tcpdump nft ping python3 dnsmasq
@@ -15,7 +12,7 @@ enter_scene "$@"
 
 MOVED_V4=203.0.113.2 NAME=vpn.example.net
 make_world
-. "$here/attack.sh"
+. "$WGD_SOURCE/tests/attacks/attack.sh"
 provider_peer
 on provider ip address add "$MOVED_V4/32" dev lo
 start_bus home

@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Restricted hosts: /proc/sys read-only, no nftables, no IPv6. What is not possible is named, what is possible is
 # done; a kill switch that cannot be set refuses the up.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$WGD_SOURCE/tests/system/scene.sh"
-. "$WGD_SOURCE/tests/system/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../system/scene.sh"
 
 need_tools wg wireguard-go nft ping python3
 need_programs wgd wgctl wgd-datapath

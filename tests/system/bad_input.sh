@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What people get wrong: each is refused with its own exit status and a sentence that names the cause, and the
 # machine is what it was, byte for byte.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg nft setpriv
 need_programs wgd wgctl wgd-datapath

@@ -3,10 +3,7 @@
 # The daemon is killed with SIGKILL at every step of `up`, and then of `down`: before each system call that can have
 # an effect outside of the process, one after the other (strace injects the signal; wgd itself is as installed). Each
 # time a new daemon must leave the machine as it was, or with the tunnel complete; never between.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools strace wg jq
 need_programs wgd wgctl wgd-datapath

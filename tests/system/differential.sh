@@ -15,9 +15,7 @@
 #
 # Defects of wg-quick that wgd is not to have (shared knowledge, D1..D15) have their own test: wg_quick_defects.sh.
 here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
 . "$here/scene.sh"
-. "$here/world.sh"
 
 need_tools wg wg-quick wireguard-go jq diff nft
 need_programs wgd wgctl wgd-datapath

@@ -3,11 +3,8 @@
 # Name resolution of a tunnel, through every kind of keeper of /etc/resolv.conf as Debian ships it: nobody (the file),
 # openresolv, Debian's resolvconf, systemd-resolved, NetworkManager. Who answers is seen by what is answered: a server
 # on the local network and one that is reached only inside the tunnel give the same names different addresses.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/debian.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/debian.sh"
 
 need_tools wg wireguard-go jq dnsmasq getent busctl
 need_programs wgd wgctl wgd-datapath

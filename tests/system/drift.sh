@@ -3,10 +3,7 @@
 # Somebody takes away from a running tunnel, with ip(8), nft(8) and sysctl, every object that it owns, one after the
 # other: it is back within a second, and the log and `wgctl status` tell. Somebody who does not stop is not fought for
 # ever. A link that is deleted, and a datapath that is killed, fail the tunnel or bring it up again, as wgd.toml says.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq ping
 need_programs wgd wgctl wgd-datapath

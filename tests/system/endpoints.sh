@@ -3,10 +3,7 @@
 # The name of a full tunnel's endpoint: not there at boot, with a dead address first, moving while the tunnel is up
 # and all other traffic (name look-ups too) goes into it, and not answering at all. The name server is beyond the
 # default route: a question that does not bear the tunnel's mark ends in the tunnel.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq ping dnsmasq
 need_programs wgd wgctl wgd-datapath

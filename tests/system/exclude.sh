@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `exclude` in wgd.toml: what is excluded from a full tunnel goes out as if there was none, everything else goes
 # inside; the tunnel's own DNS server stays inside although an excluded range holds it.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq tcpdump
 need_programs wgd wgctl wgd-datapath

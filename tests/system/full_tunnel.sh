@@ -1,12 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The main job, from a profile as a VPN provider sends it to a machine as it was before. scripts/demo runs this.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/wire.sh"
-. "$here/traffic.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/wire.sh"
+. "$WGD_SOURCE/tests/system/traffic.sh"
 
 need_tools wg wireguard-go tcpdump nft jq socat ping
 need_programs wgd wgctl wgd-datapath

@@ -9,11 +9,8 @@
 #   office 10.9.0.2, fd09::2 ..  office 10.9.0.1, fd09::1
 #
 # The internet has no route back to 10.9.0.0/24: only what is masqueraded is answered.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/traffic.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/traffic.sh"
 
 need_tools wg wireguard-go nft jq socat ping python3 tcpdump conntrack
 need_programs wgd wgctl wgd-datapath

@@ -6,12 +6,9 @@
 # Needs a kernel with WireGuard; tests/vm/run wgd boots one, with each of two modules. WGD_EXPECT_MODULE: what wgd is
 # to call the module; WGD_SHORT=1: without many peers and the comparison with wgd-datapath; WGD_KEEP_VIEW: a file for what
 # the bus says.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/traffic.sh"
-. "$here/wire.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/traffic.sh"
+. "$WGD_SOURCE/tests/system/wire.sh"
 
 need_tools wg jq socat ping busctl nft tcpdump
 need_programs wgd wgctl wgd-datapath

@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The MTU of a tunnel is what the path to its peers leaves over, at up and afterwards: links and routes that change
-# are followed, and a number in the profile is left alone.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+# are followed, and a number in the profile is left alone. With mtu_probe also what no route knows: a narrow place on the way.
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq nft python3
 need_programs wgd wgctl wgd-datapath

@@ -3,11 +3,8 @@
 # A tunnel in a network namespace of its own (netns in wgd.toml): the interface is in there, its UDP socket out here.
 # What runs in there (wgctl exec) reaches the tunnel's far end and nothing else, and asks the tunnel's DNS; not one of
 # its packets is seen outside in clear. Up and down, a crash in between and a restart leave what they have to.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/wire.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/wire.sh"
 
 need_tools wg jq tcpdump strace setpriv
 need_programs wgd wgctl wgd-datapath

@@ -3,10 +3,7 @@
 # What a tunnel makes of DNS, firewall, kill switch and sysctls, taken away or changed by somebody: each comes back by
 # itself, soon, and as it was. (Links, addresses, routes and rules: drift.sh. systemd-resolved, resolvconf and
 # NetworkManager: dns.sh.)
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg wireguard-go nft ping
 need_programs wgd wgctl wgd-datapath

@@ -3,10 +3,7 @@
 # A profile is changed under a running tunnel: `wgctl reload` applies the difference and nothing else. A TCP stream
 # through the tunnel does not notice, no handshake is made again, the automatic mark and the key of a hook stay
 # (wg-quick's way: compat D1, D2), and a profile with a mistake changes nothing.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq socat strace
 need_programs wgd wgctl wgd-datapath

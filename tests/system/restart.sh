@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The daemon goes and comes back, politely and by SIGKILL: its tunnels stay, a TCP stream through one never breaks,
 # and the new daemon knows them well enough to take them down. Then the datapath is killed under the daemon.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq socat ping
 need_programs wgd wgctl wgd-datapath

@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The same profile, the same changes with wg(8) and ip(8), saved by `wgctl save` and by stock `wg-quick save`: the same
 # tunnel is in both files, but ours has lost nothing (compat C7, D5). Then SaveConfig, and what a save refuses.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg wg-quick wireguard-go jq
 need_programs wgd wgctl wgd-datapath

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
-# A scene: machines made of namespaces, on which whole programs run. Sourced by scripts/demo and tests/system/*.
+# A scene: machines made of namespaces, on which whole programs run. The beginning of every test that plays on one;
+# brings world.sh along.
 #
-#   . "$WGD_SOURCE/tests/system/scene.sh"
+#   . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 #   enter_scene "$@"          # from here on: pid 1 of a pid namespace of its own, nothing outlives this script
 #   machine alice; machine bob
 #   cable alice eth0 bob eth0
@@ -16,6 +17,8 @@
 
 set -uo pipefail
 
+# The source tree; ctest says where it is.
+WGD_SOURCE=${WGD_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 SCENE=/run/scene                # tmpfs of the scene, at the same path on every machine
 declare -A MACHINE_PID=()       # machine -> process that holds its namespaces open
 LOGS_OF_INTEREST=()             # printed when a check failed
@@ -287,3 +290,5 @@ snapshot() { # MACHINE FILE
         processes_on "$1"
     } >>"$2"
 }
+
+. "$WGD_SOURCE/tests/system/world.sh"

@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A machine that boots Debian's systemd, with wgd installed on it as scripts/install does: the units start what they
 # say, the sandbox denies what it says, and tunnels outlive restart and upgrade of the daemon.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/wire.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/wire.sh"
 
 need_tools wg jq socat ping cmake findmnt python3 nft tcpdump
 [ -x /usr/lib/systemd/systemd ] || [ -x /lib/systemd/systemd ] || skip "needs systemd; scripts/packages.txt lists it"

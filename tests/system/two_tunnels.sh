@@ -4,11 +4,8 @@
 # table, never a moment without rules for the one that is up, and taking one down leaves the other's rules alone.
 # From the moment that the first is up to the moment that the last goes, home sends to the internet without a pause:
 # not one packet of that may be on the wire in clear.
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
-. "$here/wire.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/wire.sh"
 
 need_tools wg jq ping tcpdump
 need_programs wgd wgctl wgd-datapath

@@ -19,10 +19,7 @@
 #   D13 a wrong key is found after PreUp and the link                   here, unit/config/parser_test
 #   D14 a profile in the current directory is looked for elsewhere      here
 #   D15 mistakes in its manual                                          man/wgctl.1 says what is done
-here=$(dirname "${BASH_SOURCE[0]}")
-WGD_SOURCE=${WGD_SOURCE:-$(cd "$here/../.." && pwd)}
-. "$here/scene.sh"
-. "$here/world.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
 need_tools wg jq
 need_programs wgd wgctl wgd-datapath

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 # The world that most scenes play in: a home machine, its provider, and a host on the internet behind it.
-# Needs scene.sh.
+# Sourced by scene.sh.
 #
 #   home                         provider                            internet
 #   eth0 192.0.2.2      ------  eth0 192.0.2.1   eth1 198.51.100.1 ------ eth0 198.51.100.10
