@@ -28,8 +28,6 @@ constexpr std::uint32_t kFloorV4 = 576;
 constexpr std::uint32_t kFloorV6 = 1280;
 constexpr std::size_t kHeaderV4 = 20;
 constexpr std::size_t kHeaderV6 = 40;
-// linux/icmp.h names the socket option; ICMPv6's is in linux/icmpv6.h.
-constexpr int kIcmpFilter = 1;
 
 // The head of an echo request or reply, the same in both families (RFC 792, RFC 4443).
 struct Echo {
@@ -67,7 +65,7 @@ Result<Fd> open_socket(const IpAddress& destination, std::uint32_t mark) {
         const int probe = IP_PMTUDISC_PROBE; // never fragmented, whatever the kernel believes of the path
         const std::uint32_t others = ~(1U << ICMP_ECHOREPLY);
         ready = ready && set(fd, IPPROTO_IP, IP_MTU_DISCOVER, probe) && set(fd, IPPROTO_IP, IP_RECVERR, on) &&
-                set(fd, SOL_RAW, kIcmpFilter, others);
+                set(fd, SOL_RAW, ICMP_FILTER, others);
     } else {
         const int probe = IPV6_PMTUDISC_PROBE;
         icmp6_filter others{};

@@ -324,7 +324,7 @@ printf '[Interface]\nPrivateKey = %s\nAddress = 10.77.0.1/32\n' "$(wg genkey)" |
 check "and comes up when it can" wait_for 20 up is_up late
 
 heading "lockdown from the first moment of a boot"
-printf '[daemon]\nlockdown = true\n[defaults]\nbackend = "userspace"\n' >"$ROOT/etc/wgd/wgd.toml"
+printf '[daemon]\nlockdown = true\n[defaults]\nbackend = "userspace"\nmtu_probe = true\n' >"$ROOT/etc/wgd/wgd.toml"
 check "wgd-lockdown.service is enabled" in_home systemctl enable wgd-lockdown
 in_home systemctl disable wgctl@home >/dev/null 2>&1
 wire_stop
@@ -405,6 +405,8 @@ check_shown "the bus as well" in_home busctl get-property org.wgd1 /org/wgd1 org
 check_says "  ..." 's "on"'
 check "a tunnel comes up" in_home wgctl up home
 check "  ... and works" in_home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+is_measured() { in_home wgctl status home | grep -q 'path 1500, measured'; }
+check "  ... its path is measured, from within the unit's sandbox" wait_for 10 "a measurement" is_measured
 sent_more
 check "wgd ends" in_home systemctl stop wgd
 sent_more
