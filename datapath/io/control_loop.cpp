@@ -198,6 +198,17 @@ void ControlLoop::occupied() {
             duty->give_to(Duty::Who::kWorker);
 }
 
+// What is asked for right after (a ping, say) finds things as they were before.
+void ControlLoop::answer_callers() {
+    std::vector<Duty*> lent;
+    for (const auto* duties : {&tun_duties_, &socket_duties_})
+        for (const auto& duty : *duties)
+            if (duty->give_to(Duty::Who::kWorker)) lent.push_back(duty.get());
+    server_->dispatch();
+    for (Duty* const duty : lent)
+        duty->give_to(Duty::Who::kControl);
+}
+
 void ControlLoop::back_to_control(Duty& duty) {
     if (system_clock().now() >= occupied_until_.load()) duty.give_to(Duty::Who::kControl);
 }
@@ -236,8 +247,7 @@ Result<ControlLoop::End> ControlLoop::run() {
             case Source::kParent:
                 return End::kParentGone;
             case Source::kUapi:
-                occupied();
-                server_->dispatch();
+                answer_callers();
                 break;
             case Source::kUapiFile:
                 if (parts_.uapi.removed()) return End::kSocketRemoved;

@@ -73,7 +73,10 @@ class ControlLoop {
     void stop_threads();
     template <class Serve>
     void attend(Duty& duty, Serve&& serve); // a source that the control thread is on duty for
-    void occupied(); // with what takes longer than a packet: the workers are to take the packets for a while
+    // With what takes longer than a packet: the workers are to take the packets, for a while or until the
+    // reply is out.
+    void occupied();
+    void answer_callers();
     void back_to_control(Duty& duty); // a worker's thread: only lone packets there
     Result<void> replace_sockets(BoundSockets sockets);
 

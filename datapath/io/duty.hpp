@@ -29,13 +29,15 @@ class Duty {
     Duty(const Duty&) = delete;
     Duty& operator=(const Duty&) = delete;
 
-    // Any thread. Whoever was waiting may still be at work on what it found.
-    void give_to(Who who) {
+    // Any thread. Whoever was waiting may still be at work on what it found. False: that one is on duty
+    // already.
+    bool give_to(Who who) {
         const std::lock_guard lock(mutex_);
-        if (placed_ && who == who_) return;
+        if (placed_ && who == who_) return false;
         remove();
         who_ = who;
         add();
+        return true;
     }
     // Control thread: `change` puts another file behind the descriptor, and meanwhile nobody waits at it.
     template <class Change>

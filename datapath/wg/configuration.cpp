@@ -10,6 +10,10 @@
 
 namespace wgd::wg {
 
+namespace {
+constexpr std::size_t kFewPeers = 64;
+} // namespace
+
 Result<void> Engine::Impl::check(const DeviceDelta& delta) const {
     const std::size_t kept = delta.replace_peers ? 0 : peers.size();
     if (kept + delta.peers.size() <= kMaxPeers) return {};
@@ -50,6 +54,11 @@ Result<void> Engine::apply(DeviceDelta delta, Now now, Outbox& out) {
     impl.peers.reserve(impl.peers.size() + delta.peers.size());
     for (PeerDelta& peer : delta.peers)
         impl.configure_peer(peer, now, out);
+    // A few Diffie-Hellmans now, or one at each peer's first handshake: then nobody would like to wait for
+    // it.
+    if (impl.identity && impl.peers.size() <= kFewPeers)
+        for (Peer* peer = impl.peers.first(); peer; peer = peer->newer)
+            (void)impl.know_static_static(*peer);
     return {};
 }
 
