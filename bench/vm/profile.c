@@ -2,7 +2,8 @@
 /*
  * profile SECONDS [LINES]: where the kernel's time goes: samples the instruction pointer of every processor a thousand
  * times a second (perf_event_open(2), the software clock), and prints the functions that were met most, with their share
- * of all samples that were not idle. For a guest: no library, no symbols but /proc/kallsyms.
+ * of all samples that were not idle, and who called the one met most often. For a guest: no library, no symbols but
+ * /proc/kallsyms.
  */
 #include <linux/perf_event.h>
 #include <stdint.h>
@@ -14,11 +15,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGES 2048 /* a power of two */
+#define PAGES 4096 /* a power of two */
+#define CALLERS 6
 
 struct symbol {
 	uint64_t at;
 	unsigned long met;
+	unsigned long of[CALLERS];
+	uint64_t caller[CALLERS];
 	char name[64];
 };
 
@@ -57,8 +61,8 @@ static void read_symbols(void)
 			if (!symbols)
 				exit(1);
 		}
+		memset(&symbols[count], 0, sizeof(symbols[count]));
 		symbols[count].at = at;
-		symbols[count].met = 0;
 		snprintf(symbols[count++].name, sizeof(symbols->name), "%.63s", name);
 	}
 	if (!count || !symbols[count - 1].at) {
@@ -69,7 +73,7 @@ static void read_symbols(void)
 	qsort(symbols, count, sizeof(*symbols), by_address);
 }
 
-static void meet(uint64_t at)
+static struct symbol *find(uint64_t at)
 {
 	size_t low = 0, high = count;
 
@@ -81,7 +85,31 @@ static void meet(uint64_t at)
 		else
 			high = middle;
 	}
-	++symbols[low].met;
+	return &symbols[low];
+}
+
+/* Callers beyond the first few kinds are not told apart. */
+static void meet(uint64_t at, uint64_t caller)
+{
+	struct symbol *symbol = find(at);
+	int i;
+
+	++symbol->met;
+	caller = caller ? find(caller)->at : 0;
+	for (i = 0; i < CALLERS - 1 && symbol->of[i] && symbol->caller[i] != caller; ++i)
+		;
+	symbol->caller[i] = caller;
+	++symbol->of[i];
+}
+
+static const char *name_of(uint64_t at)
+{
+	size_t i;
+
+	for (i = 0; i < count; ++i)
+		if (symbols[i].at == at)
+			return symbols[i].name;
+	return "?";
 }
 
 int main(int argc, char **argv)
@@ -91,18 +119,19 @@ int main(int argc, char **argv)
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = 1000000, /* ns */
-		.sample_type = PERF_SAMPLE_IP,
+		.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_CALLCHAIN,
+		.exclude_callchain_user = 1,
 		.disabled = 1,
 	};
 	const long cpus = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
 	unsigned long kernel = 0, user = 0, idle = 0;
+	int at;
 	size_t lines = argc > 2 ? strtoul(argv[2], NULL, 10) : 40, i;
 	void *rings[64];
 	int fds[64], cpu;
 
 	if (argc < 2 || cpus > 64)
 		return 2;
-	read_symbols();
 	for (cpu = 0; cpu < cpus; ++cpu) {
 		fds[cpu] = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, 0);
 		if (fds[cpu] < 0) {
@@ -120,6 +149,7 @@ int main(int argc, char **argv)
 	sleep(strtoul(argv[1], NULL, 10));
 	for (cpu = 0; cpu < cpus; ++cpu)
 		ioctl(fds[cpu], PERF_EVENT_IOC_DISABLE, 0);
+	read_symbols(); /* only now: on an emulated processor it takes a second */
 	for (cpu = 0; cpu < cpus; ++cpu) {
 		const struct perf_event_mmap_page *head = rings[cpu];
 		const uint8_t *data = (uint8_t *)rings[cpu] + page;
@@ -128,12 +158,16 @@ int main(int argc, char **argv)
 		/* The rings are larger than what is sampled: nothing wraps around. */
 		while (at < head->data_head) {
 			const struct perf_event_header *record = (const void *)(data + at % (PAGES * page));
-			const uint64_t ip = *(const uint64_t *)(record + 1);
+			const uint64_t *sample = (const uint64_t *)(record + 1); /* ip, length of the chain, chain */
+			uint64_t caller = 0;
 
 			if (record->type == PERF_RECORD_SAMPLE && (record->misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_USER) {
 				++user;
 			} else if (record->type == PERF_RECORD_SAMPLE) {
-				meet(ip);
+				/* The chain: a mark of its context, the function itself, its caller. */
+				if (sample[1] > 2)
+					caller = sample[4];
+				meet(sample[0], caller);
 				++kernel;
 			}
 			at += record->size;
@@ -144,7 +178,11 @@ int main(int argc, char **argv)
 		if (strstr(symbols[i].name, "idle") || strstr(symbols[i].name, "halt"))
 			idle += symbols[i].met;
 	printf("PROFILE %lu samples in the kernel, %lu of them idle, %lu outside\n", kernel, idle, user);
-	for (i = 0; i < lines && i < count && symbols[i].met; ++i)
-		printf("PROFILE %6.2f %% %s\n", 100.0 * symbols[i].met / (kernel - idle + user), symbols[i].name);
+	for (i = 0; i < lines && i < count && symbols[i].met; ++i) {
+		printf("PROFILE %6.2f %% %s <-", 100.0 * symbols[i].met / (kernel - idle + user), symbols[i].name);
+		for (at = 0; at < CALLERS && symbols[i].of[at]; ++at)
+			printf(" %s %lu", symbols[i].caller[at] ? name_of(symbols[i].caller[at]) : "?", symbols[i].of[at]);
+		printf("\n");
+	}
 	return 0;
 }
