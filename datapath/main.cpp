@@ -48,7 +48,7 @@ Environment:
   WG_UAPI_FD=N               use this listening socket instead of /var/run/wireguard/INTERFACE-NAME.sock
   WGD_AEAD=NAME              ipsec-mb, openssl or sodium instead of the fastest (for tests)
   WGD_QUEUES=N               threads in each direction, instead of one for every core (for tests)
-  WGD_OFFLOADS_OFF=LIST      tso, uso, gso, gro or all: do without (for tests)
+  WGD_OFFLOADS_OFF=LIST      tso4, tso6, tso, uso, gso, gro or all: do without (for tests)
 )";
 
 constexpr std::string_view kSocketDirectory = "/var/run/wireguard";

@@ -69,7 +69,7 @@ Coalescer::Kind Coalescer::classify(const std::uint8_t* packet, std::size_t size
     if (header.protocol == kProtocolTcp) {
         const std::uint8_t flags = transport[13];
         const bool plain = (flags & ~kTcpPsh) == kTcpAck && (transport[12] & 0x0f) == 0;
-        return options_.tcp && plain ? Kind::kJoinable : Kind::kAlone;
+        return (header.v6 ? options_.tcp6 : options_.tcp4) && plain ? Kind::kJoinable : Kind::kAlone;
     }
     const bool has_checksum = (transport[6] | transport[7]) != 0; // RFC 768: zero means none
     const bool length_ok = load_be<std::uint16_t>(transport + 4) == size - header.network_size;

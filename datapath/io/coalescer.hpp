@@ -22,7 +22,8 @@ namespace wgd::io {
 class Coalescer {
   public:
     struct Options {
-        bool tcp = true;
+        bool tcp4 = true;
+        bool tcp6 = true;
         bool udp = true; // needs a TUN that takes UDP super-packets (Linux 6.2)
     };
     // `capacity` is the most packets of one batch.

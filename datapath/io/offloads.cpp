@@ -10,7 +10,11 @@ Result<Offloads> Offloads::all_but(std::string_view off) {
         const std::string_view word = off.substr(0, comma);
         off = comma == std::string_view::npos ? std::string_view{} : off.substr(comma + 1);
         if (word == "tso")
-            offloads.tun_tso = false;
+            offloads.tun_tso4 = offloads.tun_tso6 = false;
+        else if (word == "tso4")
+            offloads.tun_tso4 = false;
+        else if (word == "tso6")
+            offloads.tun_tso6 = false;
         else if (word == "uso")
             offloads.tun_uso = false;
         else if (word == "gso")
@@ -18,10 +22,10 @@ Result<Offloads> Offloads::all_but(std::string_view off) {
         else if (word == "gro")
             offloads.udp_gro = false;
         else if (word == "all")
-            offloads = {false, false, false, false};
+            offloads = {false, false, false, false, false};
         else
             return fail(ErrorCode::kInvalidArgument,
-                        "unknown offload '" + std::string(word) + "' (tso, uso, gso, gro, all)");
+                        "unknown offload '" + std::string(word) + "' (tso, tso4, tso6, uso, gso, gro, all)");
     }
     return offloads;
 }
@@ -31,7 +35,8 @@ std::string Offloads::to_string() const {
     const auto add = [&](bool on, std::string_view name) {
         if (on) text.append(text.empty() ? "" : " ").append(name);
     };
-    add(tun_tso, "tso");
+    add(tun_tso4, "tso4");
+    add(tun_tso6, "tso6");
     add(tun_uso, "uso");
     add(udp_gso, "gso");
     add(udp_gro, "gro");

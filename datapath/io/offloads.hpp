@@ -12,15 +12,16 @@
 namespace wgd::io {
 
 struct Offloads {
-    bool tun_tso = true; // TCP super-packets from and to the TUN
-    bool tun_uso = true; // UDP super-packets from and to the TUN (Linux 6.2)
+    bool tun_tso4 = true; // TCP super-packets from and to the TUN, over IPv4
+    bool tun_tso6 = true; // and over IPv6
+    bool tun_uso = true; // UDP super-packets from and to the TUN (Linux 6.2, which has both families or none)
     bool udp_gso = true; // UDP_SEGMENT (Linux 4.18)
     bool udp_gro = true; // UDP_GRO (Linux 5.0)
 
-    // "tso,uso,gso,gro" in any order and number, or "all"; "" is none off. kInvalidArgument names the unknown
-    // word.
+    // "tso4,tso6,uso,gso,gro" in any order and number, "tso" for both of the first, or "all"; "" is none off.
+    // kInvalidArgument names the unknown word.
     static Result<Offloads> all_but(std::string_view off);
-    [[nodiscard]] std::string to_string() const; // "tso uso gso gro" or "none", for the log
+    [[nodiscard]] std::string to_string() const; // "tso4 tso6 uso gso gro" or "none", for the log
 };
 
 } // namespace wgd::io

@@ -16,7 +16,7 @@ Receiver::Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sock
     , handshakes_(&handshakes)
     , shared_(&shared)
     , thread_(data_path.attach(aead))
-    , coalescer_(kPackets, {tun.offloads().tun_tso, tun.offloads().tun_uso})
+    , coalescer_(kPackets, {tun.offloads().tun_tso4, tun.offloads().tun_tso6, tun.offloads().tun_uso})
     , buffers_(std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kMessageSize)) {
     packets_.reserve(kPackets);
     for (std::size_t i = 0; i < kMessages; ++i) {

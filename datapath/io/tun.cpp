@@ -103,7 +103,7 @@ Result<Tun> Tun::adopt(Fd fd, Offloads wanted) {
 Result<void> Tun::configure(Offloads wanted) {
     offloads_ = wanted;
     if (!vnet_header_) {
-        offloads_.tun_tso = offloads_.tun_uso = false;
+        offloads_.tun_tso4 = offloads_.tun_tso6 = offloads_.tun_uso = false;
         return {};
     }
     const int fd = queues_.front().get();
@@ -111,10 +111,15 @@ Result<void> Tun::configure(Offloads wanted) {
     if (::ioctl(fd, TUNSETVNETHDRSZ, &header_size) < 0)
         return fail_errno(ErrorCode::kKernel, errno, "cannot set the virtio-net header size");
 
-    const unsigned long tso = wanted.tun_tso ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0;
-    const unsigned long uso = wanted.tun_tso && wanted.tun_uso ? kTunFUso4 | kTunFUso6 : 0;
-    offloads_.tun_uso = uso != 0 && ::ioctl(fd, TUNSETOFFLOAD, tso | uso) == 0;
-    if (!offloads_.tun_uso) offloads_.tun_tso = ::ioctl(fd, TUNSETOFFLOAD, tso) == 0 && tso != 0;
+    // The kernel grants none of these without the checksums' (ours to compute), and UDP's only to both
+    // families.
+    const unsigned long tso = (wanted.tun_tso4 ? TUN_F_TSO4 : 0U) | (wanted.tun_tso6 ? TUN_F_TSO6 : 0U);
+    const unsigned long uso = wanted.tun_uso ? kTunFUso4 | kTunFUso6 : 0;
+    const auto granted = [&](unsigned long what) {
+        return ::ioctl(fd, TUNSETOFFLOAD, what != 0 ? what | TUN_F_CSUM : 0) == 0;
+    };
+    offloads_.tun_uso = uso != 0 && granted(tso | uso);
+    if (!offloads_.tun_uso && !granted(tso)) offloads_.tun_tso4 = offloads_.tun_tso6 = false;
     return {};
 }
 

@@ -32,7 +32,7 @@ round() { # ENV_A ENV_B [PROGRAM_A]
   stop "$b"
 }
 
-for off in tso uso gso gro all; do
+for off in tso4 tso6 tso uso gso gro all; do
   round "WGD_OFFLOADS_OFF=$off" "WGD_OFFLOADS_OFF=$off"
 done
 round "WGD_OFFLOADS_OFF=all" "WGD_OFFLOADS_OFF="

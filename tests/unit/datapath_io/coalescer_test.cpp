@@ -234,10 +234,15 @@ TEST_CASE("a UDP flow without checksums is left alone") {
 TEST_CASE("each kind can be switched off") {
     Flow tcp, udp;
     udp.tcp = false;
-    CHECK(coalesce(stream(tcp, 5, 100), {false, true}).size() == 5);
-    CHECK(coalesce(stream(udp, 5, 100), {false, true}).size() == 1);
-    CHECK(coalesce(stream(udp, 5, 100), {true, false}).size() == 5);
-    CHECK(coalesce(stream(tcp, 5, 100), {true, false}).size() == 1);
+    CHECK(coalesce(stream(tcp, 5, 100), {false, true, true}).size() == 5);
+    CHECK(coalesce(stream(udp, 5, 100), {false, true, true}).size() == 1);
+    CHECK(coalesce(stream(udp, 5, 100), {true, true, false}).size() == 5);
+    CHECK(coalesce(stream(tcp, 5, 100), {true, true, false}).size() == 1);
+    Flow tcp6;
+    tcp6.v6 = true;
+    CHECK(coalesce(stream(tcp6, 5, 100), {true, false, true}).size() == 5);
+    CHECK(coalesce(stream(tcp6, 5, 100), {false, true, true}).size() == 1);
+    CHECK(coalesce(stream(tcp, 5, 100), {true, false, true}).size() == 1);
 }
 
 TEST_CASE("the last packet may be shorter and ends the run") {
