@@ -12,7 +12,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 . "$WGD_SOURCE/tests/system/traffic.sh"
 
-need_tools wg wireguard-go nft jq socat ping python3 tcpdump conntrack
+need_tools wg wireguard-go nft jq socat ping python3 tcpdump conntrack ufw
 need_programs wgd wgctl wgd-datapath
 enter_scene "$@"
 
@@ -245,12 +245,6 @@ chain FORWARD { type filter hook forward priority 0; policy drop; jump DOCKER-US
 chain DOCKER-USER { return
 }
 }' 'iptables -I DOCKER-USER -i office -j ACCEPT' "Docker's"
-barrier 'table ip filter {
-chain FORWARD { type filter hook forward priority 0; policy drop; jump ufw-user-forward
-}
-chain ufw-user-forward { return
-}
-}' 'ufw route allow in on office' "ufw's"
 barrier 'table inet firewalld {
 chain filter_FORWARD { type filter hook forward priority 10; policy accept; reject
 }
@@ -259,6 +253,14 @@ on gateway nft -f - <<<'table inet mine {
 chain mine_forward { type filter hook forward priority 0; policy drop; iifname "office" accept
 }
 }'
+check "the real ufw is turned on" on gateway ufw --force enable
+check_shown "wgctl plan office" wgctl gateway plan office
+check_says "ufw's" 'ufw route allow in on office'
+check "what it says is done" on gateway bash -c 'ufw route allow in on office && ufw route allow out on office'
+check_shown "wgctl plan office" wgctl gateway plan office
+check "  ... which contents it" bash -c '! grep -q "ufw drops" "$1"' - "$SCENE/said"
+check "ufw is turned off" on gateway ufw --force disable
+on gateway nft flush ruleset
 check_shown "a firewall that has a rule for the tunnel" wgctl gateway plan office
 check "  ... is not complained of" bash -c '! grep -q "drops what" "$1"' - "$SCENE/said"
 on gateway nft flush ruleset
