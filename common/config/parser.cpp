@@ -5,6 +5,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <iterator>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -114,7 +115,7 @@ class Parser {
         std::size_t peer;
         SourcePosition at;
     };
-    std::unordered_map<PublicKey, SourcePosition> peer_keys_;
+    std::map<PublicKey, SourcePosition> peer_keys_;
     std::unordered_map<IpPrefix, Owner> ip_owners_;
     SourcePosition end_{1, 1};
 };

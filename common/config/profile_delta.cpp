@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/config/profile_delta.hpp"
 
-#include <unordered_map>
+#include <map>
 
 namespace wgd {
 namespace {
@@ -53,7 +53,7 @@ DeviceDelta syncconf_delta(const Profile& profile, const ResolvedPeerEndpoints& 
     auto delta = setconf_delta(profile, endpoints);
     delta.replace_peers = profile.peers.empty();
     if (delta.replace_peers) return delta;
-    std::unordered_map<PublicKey, const WgPeer*> running;
+    std::map<PublicKey, const WgPeer*> running;
     for (const auto& peer : current.peers)
         running.emplace(peer.public_key, &peer);
     for (auto& peer : delta.peers) {

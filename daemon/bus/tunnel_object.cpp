@@ -2,7 +2,8 @@
 #include "daemon/bus/tunnel_object.hpp"
 
 #include <algorithm>
-#include <unordered_set>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "daemon/bus/view_values.hpp"
@@ -68,7 +69,7 @@ void TunnelObject::update(control::TunnelView view) {
 // Makes peers_ the objects of the first kMaxPeerObjects peers of view_.
 void TunnelObject::sync_peers() {
     const std::size_t count = std::min(view_.peers.size(), dbus::kMaxPeerObjects);
-    std::unordered_set<wgd::PublicKey> wanted;
+    std::set<wgd::PublicKey> wanted;
     for (std::size_t i = 0; i < count; ++i)
         wanted.insert(view_.peers[i].public_key);
     for (auto at = peers_.begin(); at != peers_.end();) {

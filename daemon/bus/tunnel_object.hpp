@@ -4,10 +4,10 @@
 // kFreshness.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/time.hpp"
@@ -69,11 +69,11 @@ class TunnelObject final
     control::Manager& manager_;
     Gate& gate_;
     control::TunnelView view_; // as last signalled
-    std::unordered_map<wgd::PublicKey, std::unique_ptr<PeerObject>> peers_;
+    std::map<wgd::PublicKey, std::unique_ptr<PeerObject>> peers_;
     std::size_t next_peer_ = 0; // never reused while the tunnel lives
 
     std::vector<control::PeerView> live_;
-    std::unordered_map<wgd::PublicKey, std::size_t> live_index_;
+    std::map<wgd::PublicKey, std::size_t> live_index_;
     std::optional<Instant> live_read_;
 };
 

@@ -14,7 +14,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "common/config/profile.hpp"
@@ -106,7 +105,7 @@ class EndpointWatch {
     TunnelSettings timing_;
     ports::LookupPath path_;
     std::vector<Wanted> wanted_;
-    std::unordered_map<PublicKey, std::size_t> names_; // -> index in wanted_
+    std::map<PublicKey, std::size_t> names_; // -> index in wanted_
     std::function<void()> ready_;
     std::optional<Upkeep> upkeep_;
     std::optional<Instant> last_look_;

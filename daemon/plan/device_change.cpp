@@ -2,6 +2,8 @@
 #include "daemon/plan/device_change.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -127,10 +129,10 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
     }
     change_mark(want, have, change);
 
-    std::unordered_map<PublicKey, const WgPeer*> before;
+    std::map<PublicKey, const WgPeer*> before;
     for (const WgPeer& peer : have.peers)
         before.emplace(peer.public_key, &peer);
-    std::unordered_set<PublicKey> wanted;
+    std::set<PublicKey> wanted;
     for (const DesiredPeer& peer : want.peers)
         wanted.insert(peer.public_key);
     const Owners owners = owners_of(want);
@@ -191,7 +193,7 @@ DeviceChange device_upkeep(const DesiredDevice& want, const WgDevice& have, bool
     DeviceChange change;
     change_mark(want, have, change);
     if (ignore_endpoints) return change;
-    std::unordered_map<PublicKey, const WgPeer*> present;
+    std::map<PublicKey, const WgPeer*> present;
     for (const WgPeer& peer : have.peers)
         present.emplace(peer.public_key, &peer);
     for (const DesiredPeer& peer : want.peers) {
