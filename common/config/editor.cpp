@@ -143,7 +143,102 @@ Result<SecretText> set_key(const Document& document, const std::vector<Document:
     return spliced(text, at, at, addition);
 }
 
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && is_space(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
+// The items of one line's value, as written.
+std::vector<std::string_view> items_of(std::string_view value) {
+    std::vector<std::string_view> items;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t end = std::min(value.find(',', at), value.size());
+        if (const auto item = trimmed(value.substr(at, end - at)); !item.empty()) items.push_back(item);
+        at = end + 1;
+    }
+    return items;
+}
+
+template <class Items>
+std::string joined(const Items& items) {
+    return fmt::format("{}", fmt::join(items, ", "));
+}
+
+Result<SecretText> edit_list(const Document& document, const std::vector<Document::Range>& ranges, KeyId id,
+                             const ListEdit& edit) {
+    struct Place { // a line of the key, with what is to stay of it
+        std::size_t line = 0;
+        std::vector<std::string_view> items;
+        bool changed = false;
+    };
+    std::vector<Place> places;
+    for (const auto& range : ranges)
+        for (std::size_t i = range.begin; i < range.end; ++i) {
+            if (!is_key(document.line(i), id)) continue;
+            Place& place = places.emplace_back();
+            place.line = i;
+            for (const std::string_view item : items_of(document.line(i).value))
+                if (edit.stays(item))
+                    place.items.push_back(item);
+                else
+                    place.changed = true;
+        }
+    if (places.empty())
+        return edit.added.empty() ? Result<SecretText>(SecretText(document.text()))
+                                  : set_key(document, ranges, id, joined(edit.added));
+    const auto last =
+        std::find_if(places.rbegin(), places.rend(), [](const Place& place) { return !place.items.empty(); });
+    Place& target = last == places.rend() ? places.front() : *last;
+    for (const std::string& item : edit.added) {
+        if (item.find_first_of(std::string_view("\n\r#,\0", 5)) != std::string_view::npos)
+            return fail(ErrorCode::kInvalidArgument, "an item of a list is one word without a comment");
+        target.items.push_back(item);
+        target.changed = true;
+    }
+    const auto text = document.text();
+    SecretText out;
+    out.reserve(text.size() + 64);
+    std::size_t copied = 0;
+    for (const Place& place : places) {
+        if (!place.changed) continue;
+        const auto& line = document.line(place.line);
+        if (place.items.empty()) {
+            out.append(text.substr(copied, document.offset(place.line) - copied));
+            copied = document.offset(place.line + 1);
+            continue;
+        }
+        const auto at = line.value.empty() ? line.offset + line.text.find('=') + 1
+                                           : line.offset + (line.position_of(line.value).column - 1);
+        out.append(text.substr(copied, at - copied)).append(line.value.empty() ? " " : "");
+        out.append(joined(place.items));
+        copied = at + line.value.size();
+    }
+    out.append(text.substr(copied));
+    return out;
+}
+
 } // namespace
+
+Result<SecretText> edit_interface_list(std::string_view text, KeyId key, const ListEdit& edit) {
+    const Document document(text);
+    const auto ranges = document.interfaces();
+    if (info(key).section != Section::kInterface || ranges.empty())
+        return fail(ErrorCode::kInvalidArgument, "no such key of [Interface], or no [Interface]");
+    return edit_list(document, ranges, key, edit);
+}
+
+Result<SecretText> edit_peer_list(std::string_view text, const PublicKey& peer, KeyId key,
+                                  const ListEdit& edit) {
+    if (info(key).section != Section::kPeer)
+        return fail(ErrorCode::kInvalidArgument, "no such key of [Peer]");
+    const Document document(text);
+    const auto range = document.peer(peer);
+    if (!range) return fail(ErrorCode::kNotFound, "no peer " + peer.to_base64());
+    return edit_list(document, {*range}, key, edit);
+}
 
 Result<SecretText> set_interface_key(std::string_view text, KeyId key,
                                      std::optional<std::string_view> value) {

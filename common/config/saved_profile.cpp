@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <set>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "common/config/editor.hpp"
+#include "common/config/lexer.hpp"
+#include "common/config/values.hpp"
 
 namespace wgd {
 namespace {
@@ -61,6 +63,29 @@ std::vector<IpPrefix> in_order_of(const std::vector<IpPrefix>& before, const std
     return list;
 }
 
+Parsed<IpPrefix> parse_allowed_network(std::string_view text) {
+    auto prefix = parse_allowed_ip(text);
+    if (prefix) *prefix = prefix->network();
+    return prefix;
+}
+
+// From one list to another, on the lines that they stand on. Spaces inside of an item count for nothing, as
+// in the parser.
+ListEdit list_edit(const std::vector<IpPrefix>& before, const std::vector<IpPrefix>& after,
+                   Parsed<IpPrefix> (*parse)(std::string_view)) {
+    ListEdit edit;
+    edit.stays = [now = std::set<IpPrefix>(after.begin(), after.end()), parse](std::string_view item) {
+        std::string squeezed(item);
+        squeezed.erase(std::remove_if(squeezed.begin(), squeezed.end(), is_space), squeezed.end());
+        const auto prefix = parse(squeezed);
+        return prefix && now.count(*prefix) != 0;
+    };
+    for (const IpPrefix& prefix : after)
+        if (std::find(before.begin(), before.end(), prefix) == before.end())
+            edit.added.push_back(prefix.to_string());
+    return edit;
+}
+
 class Saver {
   public:
     Saver(std::string_view text, const Profile& profile, const RunningTunnel& running)
@@ -71,10 +96,10 @@ class Saver {
 
     Result<SavedProfile> run() {
         WGD_TRY(interface());
-        std::unordered_map<PublicKey, const WgPeer*> present;
+        std::map<PublicKey, const WgPeer*> present;
         for (const WgPeer& peer : running_.device.peers)
             present.emplace(peer.public_key, &peer);
-        std::unordered_set<PublicKey> known;
+        std::set<PublicKey> known;
         for (const ProfilePeer& peer : profile_.peers) {
             known.insert(peer.public_key);
             // The kernel leaves out a peer with its own key; nobody has removed that.
@@ -138,8 +163,9 @@ class Saver {
         if (std::set<IpPrefix>(list.begin(), list.end()) ==
             std::set<IpPrefix>(profile_.addresses.begin(), profile_.addresses.end()))
             return {};
-        if (list.empty()) return set(KeyId::kAddress, std::nullopt, "Address is gone");
-        return set(KeyId::kAddress, joined(list), "Address = " + joined(list));
+        return edit(edit_interface_list(saved_.text, KeyId::kAddress,
+                                        list_edit(profile_.addresses, list, parse_address)),
+                    list.empty() ? "Address is gone" : "Address = " + joined(list));
     }
 
     Result<void> change(const ProfilePeer& was, const WgPeer& now) {
@@ -156,12 +182,12 @@ class Saver {
         }
         const std::vector<IpPrefix> before = listed(was);
         const std::vector<IpPrefix> ips = in_order_of(before, now.allowed_ips);
+        // With + or - in them the lines are a change to something that they do not name.
         if (was.replace_allowed_ips &&
             std::set<IpPrefix>(ips.begin(), ips.end()) != std::set<IpPrefix>(before.begin(), before.end())) {
-            if (ips.empty())
-                WGD_TRY(set_peer(KeyId::kAllowedIps, std::nullopt, "AllowedIPs is gone"));
-            else
-                WGD_TRY(set_peer(KeyId::kAllowedIps, joined(ips), "AllowedIPs = " + joined(ips)));
+            WGD_TRY(edit(edit_peer_list(saved_.text, was.public_key, KeyId::kAllowedIps,
+                                        list_edit(before, ips, parse_allowed_network)),
+                         who + ": " + (ips.empty() ? "AllowedIPs is gone" : "AllowedIPs = " + joined(ips))));
         }
         if (was.endpoint && was.endpoint->numeric() && now.endpoint &&
             *was.endpoint->numeric() != *now.endpoint)

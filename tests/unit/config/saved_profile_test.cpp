@@ -186,3 +186,67 @@ TEST_CASE("addresses that the system could not have are not lost") {
     tunnel.addresses = {*IpPrefix::parse("10.1.0.1/24")};
     CHECK(tunnel.save().changes.empty());
 }
+
+TEST_CASE("lists on several lines stay on them") {
+    const std::string text = "[Interface]\nPrivateKey = " + kKey +
+                             "\n"
+                             "Address = 10.1.0.1/24 # office\n"
+                             "Address = fd01::1/64, 10.2.0.1/24 # lab\n"
+                             "DNS = 10.1.0.53 # first\n"
+                             "Address=10.3.0.1/255.255.255.0 # spelt our way\n"
+                             "DNS = corp.lan # search\n"
+                             "[Peer]\nPublicKey = " +
+                             kPeerA +
+                             "\n"
+                             "AllowedIPs = 10.1.0.0/24,10.4.0.0/16 # near\n"
+                             "AllowedIPs = fd01::/64 # IPv6\n"
+                             "AllowedIPs = 10.5.0.1\n";
+    Running tunnel(text);
+    const auto prefix = [](const char* from) { return *IpPrefix::parse(from); };
+    const auto drop = [&](std::vector<IpPrefix>& list, const char* what) {
+        list.erase(std::find(list.begin(), list.end(), prefix(what)));
+    };
+    std::vector<IpPrefix>& ips = tunnel.device.peers[0].allowed_ips;
+    std::string expected;
+    SECTION("nothing changed") {
+        CHECK(tunnel.save().changes.empty());
+        return;
+    }
+    SECTION("one address of two on a line is gone") {
+        drop(tunnel.addresses, "10.2.0.1/24");
+        expected = replaced(text, "fd01::1/64, 10.2.0.1/24", "fd01::1/64");
+    }
+    SECTION("the only one of a line is gone, and the line with it") {
+        drop(tunnel.addresses, "10.1.0.1/24");
+        expected = replaced(text, "Address = 10.1.0.1/24 # office\n", "");
+    }
+    SECTION("one more") {
+        tunnel.addresses.push_back(prefix("10.9.0.1/32"));
+        expected = replaced(text, "1/255.255.255.0 #", "1/255.255.255.0, 10.9.0.1/32 #");
+    }
+    SECTION("all others: the first line takes them") {
+        tunnel.addresses = {prefix("10.8.0.1/24"), prefix("10.9.0.1/24")};
+        expected = replaced(text, "Address = 10.1.0.1/24 #", "Address = 10.8.0.1/24, 10.9.0.1/24 #");
+        expected = replaced(expected, "Address = fd01::1/64, 10.2.0.1/24 # lab\n", "");
+        expected = replaced(expected, "Address=10.3.0.1/255.255.255.0 # spelt our way\n", "");
+    }
+    SECTION("none") {
+        tunnel.addresses.clear();
+        expected = replaced(text, "Address = 10.1.0.1/24 # office\n", "");
+        expected = replaced(expected, "Address = fd01::1/64, 10.2.0.1/24 # lab\n", "");
+        expected = replaced(expected, "Address=10.3.0.1/255.255.255.0 # spelt our way\n", "");
+    }
+    SECTION("allowed IPs: one goes, one comes") {
+        drop(ips, "10.4.0.0/16");
+        ips.push_back(prefix("10.6.0.0/16"));
+        expected = replaced(text, "10.1.0.0/24,10.4.0.0/16", "10.1.0.0/24");
+        expected = replaced(expected, "= 10.5.0.1\n", "= 10.5.0.1, 10.6.0.0/16\n");
+    }
+    SECTION("allowed IPs: a whole line goes") {
+        drop(ips, "fd01::/64");
+        expected = replaced(text, "AllowedIPs = fd01::/64 # IPv6\n", "");
+    }
+    const SavedProfile saved = tunnel.save();
+    CHECK(saved.changes.size() == 1);
+    CHECK(plain(saved.text) == expected);
+}
