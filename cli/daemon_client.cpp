@@ -2,6 +2,7 @@
 #include "cli/daemon_client.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "cli/interruption.hpp"
 #include "dbus/generated/manager_proxy.hpp"
 #include "dbus/generated/tunnel_proxy.hpp"
 #include "dbus/names.hpp"
@@ -23,6 +25,7 @@ using ManagedObjects = std::map<sdbus::ObjectPath, std::map<std::string, Propert
 // Long enough for a loaded machine to answer a question about its state.
 constexpr std::uint64_t kQuestionTimeoutUsec = 30'000'000;
 constexpr int kProgressIntervalMs = 100;
+constexpr char kGone[] = "daemon-gone";
 
 CommandError no_daemon(const std::string& why) {
     return {kNoDaemon, "no-daemon",
@@ -38,7 +41,7 @@ CommandError from_bus(const sdbus::Error& error) {
         starts("org.freedesktop.DBus.Error.Spawn.") || starts("org.freedesktop.systemd1."))
         return no_daemon(error.getMessage());
     if (name == "org.freedesktop.DBus.Error.NoReply" || name == "org.freedesktop.DBus.Error.Disconnected")
-        return {kNoDaemon, "no-daemon", "the daemon went away before it answered: " + error.getMessage()};
+        return {kNoDaemon, kGone, "the daemon went away before it answered (" + error.getMessage() + ")"};
     CommandError result =
         to_command_error(Error{dbus::error_code(name).value_or(ErrorCode::kInternal), error.getMessage(), 0});
     if (result.exit == kDenied && ::geteuid() != 0) result.message += "; try again with sudo";
@@ -147,21 +150,21 @@ class BusDaemonClient : public DaemonClient {
     }
 
     Outcome<void> up(const std::string& name, const Progress& progress) override {
-        return operate(name, progress, [&](Answer& answer) {
+        return operate(name, progress, true, [&](Answer& answer) {
             invoke("Up", name,
                    [&answer](const sdbus::Error* error, const sdbus::ObjectPath&) { answer.take(error); });
         });
     }
 
     Outcome<void> down(const std::string& name, const Progress& progress) override {
-        return operate(name, progress, [&](Answer& answer) {
+        return operate(name, progress, false, [&](Answer& answer) {
             invoke("Down", name, [&answer](const sdbus::Error* error) { answer.take(error); });
         });
     }
 
     Outcome<PlanReply> reload(const std::string& name, const Progress& progress) override {
         PlanReply reply;
-        auto done = operate(name, progress, [&](Answer& answer) {
+        auto done = operate(name, progress, true, [&](Answer& answer) {
             using Strings = std::vector<std::string>;
             invoke("Reload", name,
                    [&](const sdbus::Error* error, const Strings& steps, const Strings& warnings) {
@@ -248,13 +251,13 @@ class BusDaemonClient : public DaemonClient {
         });
     }
 
-    Outcome<TunnelStatus> tunnel(const std::string& name) override {
+    Outcome<TunnelStatus> tunnel(const std::string& name, bool with_peers) override {
         const auto profile = ProfileName::parse(name);
         if (!profile) return tl::unexpected(to_command_error(profile.error()));
         return from_daemon([&] {
             TunnelProxy proxy(*connection_, dbus::tunnel_path(*profile));
             TunnelStatus tunnel = to_tunnel(proxy.GetAll(dbus::kTunnelInterface));
-            add_peers(proxy, tunnel);
+            if (with_peers) add_peers(proxy, tunnel);
             return tunnel;
         });
     }
@@ -278,10 +281,14 @@ class BusDaemonClient : public DaemonClient {
         }
     };
 
-    // Up, Down or Reload: takes as long as it takes, and tells how it goes.
+    // Up, Down or Reload: takes as long as it takes, and tells how it goes. A signal cancels it where that is
+    // possible, and then its end is waited for; another one is not waited with.
     template <class Send>
-    Outcome<void> operate(const std::string& name, const Progress& progress, Send send) {
-        return from_daemon([&] {
+    Outcome<void> operate(const std::string& name, const Progress& progress, bool cancellable, Send send) {
+        Interruption interruption;
+        int signal = 0;
+        bool waited = true;
+        auto done = from_daemon([&] {
             std::string state;
             std::optional<TunnelProxy> watched;
             if (const auto profile = ProfileName::parse(name); profile && progress)
@@ -290,11 +297,36 @@ class BusDaemonClient : public DaemonClient {
             Answer answer;
             send(answer);
             while (!answer.came) {
-                wait(progress ? kProgressIntervalMs : -1);
+                wait(progress ? kProgressIntervalMs : -1, interruption.fd());
+                if (const int came = interruption.take(); came != 0 && !answer.came) {
+                    waited = signal == 0 && cancellable;
+                    signal = came;
+                    if (!waited) return;
+                    cancel(name);
+                }
                 if (progress && !answer.came) progress(state);
             }
             if (answer.error) throw sdbus::Error(*answer.error);
         });
+        if (!waited)
+            return tl::unexpected(
+                CommandError{static_cast<ExitCode>(kSignalled + signal), "interrupted",
+                             std::string("not waited for any longer; wgd goes on ") +
+                                 (cancellable ? "undoing what it had begun" : "taking '" + name + "' down")});
+        if (!done && done.error().exit == kNoDaemon && done.error().code == kGone)
+            done.error().message += "; what it had begun is undone when it is started again";
+        if (!done && signal != 0 && done.error().code == to_string(ErrorCode::kCancelled))
+            done.error().exit = static_cast<ExitCode>(kSignalled + signal);
+        return done;
+    }
+
+    // Whether there was still something to cancel shows in the answer that is waited for.
+    void cancel(const std::string& name) {
+        manager_.raw()
+            .callMethodAsync("Cancel")
+            .onInterface(dbus::kManagerInterface)
+            .withArguments(name)
+            .uponReplyInvoke([](const sdbus::Error*) {});
     }
 
     template <class Callback>
@@ -307,14 +339,16 @@ class BusDaemonClient : public DaemonClient {
             .uponReplyInvoke(std::move(callback));
     }
 
-    // Handles what there is, then waits for more, at most `limit_ms` (-1: no limit).
-    void wait(int limit_ms) {
+    // Handles what there is, then waits for more, at most `limit_ms` (-1: no limit), or for `other` (-1:
+    // none).
+    void wait(int limit_ms, int other) {
         if (connection_->processPendingRequest()) return;
         const auto data = connection_->getEventLoopPollData();
         int timeout = data.getPollTimeout();
         if (limit_ms >= 0 && (timeout < 0 || timeout > limit_ms)) timeout = limit_ms;
-        pollfd poll_fd{data.fd, data.events, 0};
-        if (::poll(&poll_fd, 1, timeout) < 0 && errno != EINTR) throw sdbus::createError(errno, "poll");
+        std::array<pollfd, 2> poll_fds{{{data.fd, data.events, 0}, {other, POLLIN, 0}}};
+        if (::poll(poll_fds.data(), poll_fds.size(), timeout) < 0 && errno != EINTR)
+            throw sdbus::createError(errno, "poll");
     }
 
     std::unique_ptr<sdbus::IConnection> connection_;

@@ -28,6 +28,9 @@ class DaemonClient {
     // Called about ten times a second while a call is out, with the tunnel's state as last heard ("" if not).
     using Progress = std::function<void(const std::string& state)>;
 
+    // up, down and reload take signals for as long as they wait. The first one cancels an up or a reload:
+    // its error has the exit code kSignalled + signal once all is undone. A second one, or one at a down, is
+    // not waited with: the daemon goes on.
     virtual Outcome<void> up(const std::string& name, const Progress& progress) = 0;
     virtual Outcome<void> down(const std::string& name, const Progress& progress) = 0;
     // What was done.
@@ -41,8 +44,8 @@ class DaemonClient {
     virtual Outcome<std::string> lockdown() = 0;
     // All tunnels with all their peers, by name.
     virtual Outcome<std::vector<TunnelStatus>> tunnels() = 0;
-    // kNotFound when there is no such tunnel.
-    virtual Outcome<TunnelStatus> tunnel(const std::string& name) = 0;
+    // kNotFound when there is no such tunnel. Peers, of which there may be thousands, only if asked for.
+    virtual Outcome<TunnelStatus> tunnel(const std::string& name, bool with_peers) = 0;
 };
 
 } // namespace wgd::cli

@@ -120,7 +120,7 @@ std::optional<CommandError> become_caller() {
 Outcome<TunnelStatus> ask(const std::string& name) {
     auto daemon = DaemonClient::connect();
     if (!daemon) return tl::unexpected(daemon.error());
-    return (*daemon)->tunnel(name);
+    return (*daemon)->tunnel(name, false);
 }
 
 } // namespace

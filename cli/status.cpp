@@ -13,7 +13,7 @@ constexpr auto kWatchInterval = std::chrono::seconds(2);
 
 // A tunnel without an object is down, if there is a profile of that name at all.
 Outcome<std::vector<TunnelStatus>> one(DaemonClient& daemon, const std::string& name) {
-    auto tunnel = daemon.tunnel(name);
+    auto tunnel = daemon.tunnel(name, true);
     if (tunnel) return std::vector<TunnelStatus>{*std::move(tunnel)};
     if (tunnel.error().exit != kNotFound) return tl::unexpected(tunnel.error());
     const auto profiles = daemon.list_profiles();

@@ -18,7 +18,7 @@ int run_up(const Invocation& invocation) {
         done = (*daemon)->up(name, progress.callback());
     }
     if (!done) return report(invocation, done.error());
-    const auto tunnel = (*daemon)->tunnel(name);
+    const auto tunnel = (*daemon)->tunnel(name, invocation.has("--json"));
     if (!tunnel) return report(invocation, tunnel.error());
     if (invocation.has("--json")) {
         const auto lockdown = (*daemon)->lockdown();

@@ -101,7 +101,7 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
 
     (*dns)->on_change([&] { (*monitor)->dns_changed(); });
 
-    control::Autoconnect autoconnect(manager, timers);
+    control::Autoconnect autoconnect(manager, **journal, timers);
 
     const auto end = [&] {
         log::info("ending; tunnels stay up");

@@ -19,6 +19,7 @@ constexpr std::array kRows{
     Row{dbus::kManagerInterface, "Up", Action::kControl},
     Row{dbus::kManagerInterface, "Down", Action::kControl},
     Row{dbus::kManagerInterface, "Reload", Action::kControl},
+    Row{dbus::kManagerInterface, "Cancel", Action::kControl},
     Row{dbus::kManagerInterface, "Save", Action::kControl},
     Row{dbus::kManagerInterface, "Plan", Action::kInspect},
     Row{dbus::kManagerInterface, "Check", Action::kInspect},

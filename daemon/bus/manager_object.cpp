@@ -75,6 +75,17 @@ void ManagerObject::Reload(sdbus::Result<std::vector<std::string>, std::vector<s
                 });
 }
 
+void ManagerObject::Cancel(sdbus::Result<>&& result, std::string name) {
+    gate_.admit(dbus::kManagerInterface, "Cancel", getObject(), std::move(result),
+                [&manager = manager_, name](TicketPtr<> ticket) {
+                    const auto profile = ProfileName::parse(name);
+                    if (!profile) return ticket->fail(profile.error());
+                    if (const auto cancelled = manager.cancel(*profile); !cancelled)
+                        return ticket->fail(cancelled.error());
+                    ticket->answer();
+                });
+}
+
 void ManagerObject::Save(sdbus::Result<std::vector<std::string>>&& result, std::string name,
                          Options options) {
     gate_.admit(dbus::kManagerInterface, "Save", getObject(), std::move(result),

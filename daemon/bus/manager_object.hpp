@@ -32,6 +32,7 @@ class ManagerObject final
     void Down(sdbus::Result<>&& result, std::string name, Options options) override;
     void Reload(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name,
                 Options options) override;
+    void Cancel(sdbus::Result<>&& result, std::string name) override;
     void Save(sdbus::Result<std::vector<std::string>>&& result, std::string name, Options options) override;
     void Plan(sdbus::Result<std::vector<std::string>, std::vector<std::string>>&& result, std::string name,
               std::string verb) override;

@@ -4,14 +4,13 @@
 #include "common/base/log.hpp"
 
 namespace wgd::control {
-namespace {
 
 // One running transaction. It keeps itself alive through the completions it waits for.
 //
 // An operation may complete at once or later. advance() is a loop and not a recursion, so that ten thousand
 // routes that complete at once need no stack: a completion that comes while the loop is on the stack only
 // leaves its result for the loop to find.
-class Running : public std::enable_shared_from_this<Running> {
+class Applier::Running : public std::enable_shared_from_this<Running> {
   public:
     Running(ports::Executor& executor, ports::Journal& journal, Transaction transaction,
             std::weak_ptr<bool> owner, std::function<void(Outcome)> done)
@@ -34,6 +33,14 @@ class Running : public std::enable_shared_from_this<Running> {
         // An undo log is there to be cleared, whatever the plan (none here) says.
         wrote_undo_ = true;
         advance();
+    }
+
+    bool cancel(Error why) {
+        if (!transaction_.cancellable || undoing_ || finished_ || cancelled_) return false;
+        cancelled_ = std::move(why);
+        if (waiting_ && step_ < transaction_.plan.steps.size())
+            executor_.interrupt(transaction_.plan.steps[step_].act);
+        return true;
     }
 
   private:
@@ -65,6 +72,10 @@ class Running : public std::enable_shared_from_this<Running> {
     // ---- forward
 
     const plan::Op* next_step() {
+        if (cancelled_) {
+            roll_back(std::move(*cancelled_));
+            return nullptr;
+        }
         const auto skipped = [&](const plan::Step& step) {
             return transaction_.skip && transaction_.skip(step.act);
         };
@@ -98,7 +109,7 @@ class Running : public std::enable_shared_from_this<Running> {
     void step_completed(Result<void> result) {
         const std::size_t k = step_++;
         if (result) return;
-        Error error = std::move(result).error();
+        Error error = cancelled_ ? *cancelled_ : std::move(result).error();
         log::debug("{}: step {} failed: {}", transaction_.name.str(), k + 1, error.message);
         roll_back(std::move(error)); // step k as well: it may be half done
     }
@@ -163,6 +174,7 @@ class Running : public std::enable_shared_from_this<Running> {
     std::weak_ptr<bool> owner_;
     std::function<void(Outcome)> done_;
     Outcome outcome_;
+    std::optional<Error> cancelled_;
     std::size_t step_ = 0; // steps taken, the failed one included
     std::vector<plan::Op> undo_;
     std::size_t undone_ = 0;
@@ -173,10 +185,16 @@ class Running : public std::enable_shared_from_this<Running> {
     bool in_advance_ = false;
 };
 
-} // namespace
-
 void Applier::run(Transaction transaction, std::function<void(Outcome)> done) {
-    std::make_shared<Running>(executor_, journal_, std::move(transaction), alive_, std::move(done))->start();
+    const auto running =
+        std::make_shared<Running>(executor_, journal_, std::move(transaction), alive_, std::move(done));
+    running_ = running;
+    running->start();
+}
+
+bool Applier::cancel(Error why) {
+    const auto running = running_.lock();
+    return running && running->cancel(std::move(why));
 }
 
 void Applier::undo(const ProfileName& name, std::vector<plan::Op> ops,

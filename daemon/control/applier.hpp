@@ -21,6 +21,8 @@ struct Transaction {
     // false: nothing is written to the undo log, because after a crash recovery goes forward, not back
     // (down).
     bool journalled = true;
+    // Somebody may change his mind while it runs: see cancel().
+    bool cancellable = false;
     // Before the first step; an error means that none is taken.
     std::function<void(ports::Done)> before;
     // After the last step: looks whether all is well and writes down that it is. An error undoes everything.
@@ -50,13 +52,19 @@ class Applier {
     // end without anybody being told.
     void run(Transaction transaction, std::function<void(Outcome)> done);
 
+    // Makes the step that is being taken the last one, cuts it short if that can be, and undoes all of them;
+    // `why` is the outcome's error. False: nothing that may be cancelled is running forward.
+    bool cancel(Error why);
+
     // Runs undo left by a crash or by a failed rollback; clears the undo log when all of it succeeded.
     void undo(const ProfileName& name, std::vector<plan::Op> ops, std::function<bool(const plan::Op&)> keep,
               std::function<void(Outcome)> done);
 
   private:
+    class Running;
     ports::Executor& executor_;
     ports::Journal& journal_;
+    std::weak_ptr<Running> running_; // the latest
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -19,6 +19,11 @@ void Autoconnect::start(const Settings& settings) {
 }
 
 void Autoconnect::attempt(Attempts::iterator at) {
+    if (journal_.is_taken_down(at->name)) {
+        log::info("{}: it was taken down by hand, and stays down", at->name.str());
+        attempts_.erase(at);
+        return;
+    }
     const std::weak_ptr<bool> alive = alive_;
     manager_.up(at->name, [this, alive, at](Result<TunnelView> answer) {
         if (alive.expired()) return;

@@ -73,8 +73,10 @@ void KillSwitch::world_changed() {
     const auto found = tables->find(std::string(plan::kLockTable));
     if (found != tables->end() && found->second.digest == digest_ && found->second.content == content_)
         return;
-    log::warning("the kill switch's nftables table was {} by somebody else; it is put back",
-                 found == tables->end() ? "removed" : "changed");
+    const std::string what = std::string("the kill switch's nftables table was ") +
+                             (found == tables->end() ? "removed" : "changed") + " by somebody";
+    log::warning("{}; it is put back", what);
+    if (repaired_) repaired_(what);
     enqueue([](State&) {},
             [](const Result<void>& put) {
                 if (!put) log::error("the kill switch is open: {}", put.error().message);

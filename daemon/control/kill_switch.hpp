@@ -53,6 +53,8 @@ class KillSwitch {
 
     // Somebody may have changed the table: it is put back.
     void world_changed();
+    // `call` gets the sentence each time that the table is put back.
+    void on_repair(std::function<void(const std::string&)> call) { repaired_ = std::move(call); }
 
     [[nodiscard]] bool holds(const ProfileName& name) const { return holds_.count(name) != 0; }
     [[nodiscard]] const Holds& all() const { return holds_; }
@@ -86,6 +88,7 @@ class KillSwitch {
         bool anew = false; // also when the rules are what we last made
     };
     std::deque<Task> tasks_;
+    std::function<void(const std::string&)> repaired_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Manager: the verbs. daemon/bus calls these after authorization; everything is on the loop's thread.
 // Operations on one tunnel are serialised: a second one while the first runs is refused with kBusy, except
-// that `down` cancels an `up` that is still resolving.
+// that `down` cancels an `up` that is still resolving, and `cancel` either of up and reload at any time.
 #pragma once
 
 #include <functional>
@@ -49,6 +49,9 @@ class Manager {
     // Reads the profile and its settings again and applies the difference; answers what was done, or an
     // error, and then the tunnel is as it was. kNotFound when it is not up.
     virtual void reload(const ProfileName& name, Reply<PlanText> reply) = 0;
+    // Gives up an up or a reload that is under way: its reply is kCancelled, once all is undone, or success
+    // if it was done already. kNotFound when neither is under way.
+    virtual Result<void> cancel(const ProfileName& name) = 0;
     // Writes what the tunnel is now into its profile; answers what was changed there. kConflict when the
     // profile is not the one that was applied, unless `force`.
     virtual Result<std::vector<std::string>> save(const ProfileName& name, bool force) = 0;

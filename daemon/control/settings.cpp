@@ -225,6 +225,9 @@ class Reader {
     }
 
     void tunnel(const toml::value& value, const std::string& section, TunnelSettings& into) {
+        if (value.is_table())
+            for (const auto& item : value.as_table())
+                into.places[item.first] = fmt::format("{}:{}", file_, item.second.location().line());
         table(value, section,
               {{"backend",
                 [&](const toml::value& v) {

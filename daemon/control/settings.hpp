@@ -30,6 +30,11 @@ enum class EndpointRefresh {
     kNever,  // asked for one answer, and then no more
 };
 
+// Where each key is written ("/etc/wgd/wgd.toml:12"), to be told of; no part of what the settings are.
+struct SettingPlaces : std::map<std::string, std::string> {
+    bool operator==(const SettingPlaces&) const { return true; }
+};
+
 struct TunnelSettings {
     BackendPreference backend = BackendPreference::kAuto;
     std::chrono::seconds endpoint_wait{5};        // `up` waits this long for host names, then goes on without
@@ -47,6 +52,8 @@ struct TunnelSettings {
     OnLinkLost on_link_lost = OnLinkLost::kFail;       // when somebody deletes the link, or the datapath dies
     plan::DnsPreference dns;                           // who is told of the profile's DNS
     plan::LockMode kill_switch = plan::LockMode::kOff; // nothing leaves outside of the tunnel
+
+    SettingPlaces places;
 
     bool operator==(const TunnelSettings&) const = default;
 };

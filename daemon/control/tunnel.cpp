@@ -76,7 +76,8 @@ plan::Policy Tunnel::policy() const {
     policy.exclude = settings_.exclude;
     policy.dns = settings_.dns;
     policy.mtu_probe = probes_paths();
-    policy.kill_switch = wanted_lock() != plan::LockMode::kOff;
+    // One that is turned off stays closed until `down`, and the tunnel must go on passing it.
+    policy.kill_switch = wanted_lock() != plan::LockMode::kOff || host_.kill_switch().holds(name_);
     policy.netns = netns();
     policy.allow_hooks = settings_.hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
@@ -167,8 +168,10 @@ void Tunnel::remember_sysctls(const plan::Desired& desired, const plan::Snapshot
 
 // The second look: all steps said they worked, now the system must say so too.
 Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::string>& waiting) {
+    const Instant began = ports_.timers.now();
     auto snapshot = look(record_.endpoints);
     WGD_TRY(snapshot);
+    take_reading(*snapshot, began);
     plan::Desired settled = desired;
     settled.ignore_endpoints = true;
     settled.hooks = {}; // have run; nothing of them can be seen

@@ -24,12 +24,12 @@
 
 #include "daemon/control/applier.hpp"
 #include "daemon/control/backend_choice.hpp"
+#include "daemon/control/device_reading.hpp"
 #include "daemon/control/drift.hpp"
 #include "daemon/control/endpoint_watch.hpp"
 #include "daemon/control/kill_switch.hpp"
 #include "daemon/control/manager.hpp"
 #include "daemon/control/path_watch.hpp"
-#include "daemon/control/peer_state.hpp"
 #include "daemon/control/ports.hpp"
 #include "daemon/control/record.hpp"
 #include "daemon/control/settings.hpp"
@@ -79,6 +79,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> reply);
     // Cancels an `up` that is still resolving; kBusy while anything else is under way.
     void down(Reply<void> reply);
+    // Gives up an up or a reload that somebody waits for. False: there is none.
+    bool cancel();
     // Answers what up() would do. For a tunnel that is in no list.
     void plan_up(LoadedProfile loaded, BackendChoice choice, Reply<PlanText> reply);
     [[nodiscard]] Result<PlanText> plan_down();
@@ -114,10 +116,14 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     // Lockdown was turned on while it is up.
     void hold_lock();
 
+    // Its kill switch was opened by somebody, and is closed again.
+    void note_lock_repaired(const std::string& what);
+
     // The link is gone, or the datapath behind it; `why` is a sentence.
     void lost(const std::string& why, bool datapath);
     // Addresses, routes, rules, links or firewall changed, perhaps by somebody else.
     void world_changed();
+    [[nodiscard]] bool is_in_namespace() const { return !netns().empty(); }
     // The machine slept, or its clock was set.
     void time_passed();
     // Somebody wrote resolv.conf, or a resolver was started or told something.
@@ -126,7 +132,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] const ProfileName& name() const { return name_; }
     [[nodiscard]] TunnelState state() const { return state_; }
     [[nodiscard]] bool busy() const { return busy_ || state_ == TunnelState::kResolving || reload_; }
-    [[nodiscard]] TunnelView view(); // counters freshly read
+    [[nodiscard]] TunnelView view(); // its counters are as new as DeviceReading says
 
     // What others must keep their hands off.
     [[nodiscard]] std::vector<std::uint32_t> marks() const;
@@ -164,13 +170,15 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void note_drift(const plan::Op& repair, const Record& next);
     void rebuild_soon();
     void rebuild();
-    void reapply(Prepared prepared, std::function<void(Outcome)> done);
+    // `asked_for`: somebody waits for it, and may cancel it.
+    void reapply(Prepared prepared, bool asked_for, std::function<void(Outcome)> done);
     [[nodiscard]] Result<void> may_reload() const;
     void resolve(const std::shared_ptr<Reload>& reload, std::function<void(Tunnel&)> ready);
     void trade(Reload& reload); // what it is made from against what it was made from, and back
     void apply_reload();
     void reloaded(std::shared_ptr<Reload> former, PlanText done, Outcome outcome);
     void cancel_reload(const std::string& why);
+    void warn_of_waiting(const TunnelSettings& former, plan::Plan& plan);
     [[nodiscard]] PlanText tell(const plan::Plan& plan) const;
     void clear_leftovers(std::function<void(Result<void>)> done);
     void remove(std::function<void(Result<void>)> done);
@@ -199,8 +207,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     Result<Prepared> prepare(bool upkeep = false);
     Result<Prepared> prepare_upkeep(); // repairs alone
     void remember_sysctls(const plan::Desired& desired, const plan::Snapshot& snapshot, Record& into) const;
-    [[nodiscard]] Result<void> verify(const plan::Desired& desired,
-                                      const std::set<std::string>& waiting = {});
+    Result<void> verify(const plan::Desired& desired, const std::set<std::string>& waiting = {});
     [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
     // The same for an applier, which may outlive the tunnel.
     [[nodiscard]] std::function<bool(const plan::Op&)> keeper();
@@ -208,6 +215,10 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] Transaction transaction(plan::Plan plan, bool journalled,
                                           std::function<Result<void>(Tunnel&)> commit);
     [[nodiscard]] bool has_link(const plan::Snapshot& snapshot) const; // one that bears our mark
+    void read_again();
+    void take_reading(const plan::Snapshot& snapshot, Instant began);
+    void take_reading(const plan::Link& link, const std::vector<IpPrefix>& addresses, const WgDevice& device,
+                      const std::string& dns_problem, Instant began);
 
     // Calls back into this tunnel if it is still there, and keeps it there for the time of the call.
     template <class F>
@@ -224,7 +235,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     Applier applier_;
 
     TunnelState state_ = TunnelState::kDown;
-    bool busy_ = false; // a transaction is running
+    bool busy_ = false;      // a transaction is running
+    bool cancelled_ = false; // while the kill switch is being closed for an up
     Reply<TunnelView> up_reply_;
     std::optional<LoadedProfile> loaded_;
     bool loaded_is_applied_ = false; // the system was made from this very text
@@ -256,7 +268,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     bool lost_datapath_ = false;
     std::vector<std::string> residue_;
     std::vector<plan::Op> residue_ops_;
-    std::map<PublicKey, PeerTracker> trackers_;
+    PeerTrackers trackers_;
+    std::optional<DeviceReading> reading_; // none: nothing is known of the device
 };
 
 } // namespace wgd::control

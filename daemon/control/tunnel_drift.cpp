@@ -56,7 +56,7 @@ void Tunnel::look_for_drift() {
     if (prepared->plan.empty() && prepared->record == record_) return;
     for (const plan::Step& step : prepared->plan.steps)
         note_drift(step.act, prepared->record);
-    reapply(std::move(*prepared), guarded([](Tunnel& self, Outcome outcome) {
+    reapply(std::move(*prepared), false, guarded([](Tunnel& self, Outcome outcome) {
                 if (!outcome.error) return self.reconcile(); // names that answered meanwhile
                 self.last_error_ = outcome.error->message;
                 log::warning("{}: not put back: {}", self.name_.str(), self.last_error_);
@@ -110,6 +110,7 @@ void Tunnel::lost(const std::string& why, bool datapath) {
     endpoints_.reset();
     paths_.reset();
     drift_timer_.reset();
+    reading_.reset();
     cancel_reload(why);
     enter(TunnelState::kFailed);
     // What depended on the link goes: rules into an empty table, the sysctl.

@@ -120,6 +120,11 @@ void Tunnel::hold_lock() {
     });
 }
 
+void Tunnel::note_lock_repaired(const std::string& what) {
+    static_cast<void>(drift_.repaired(std::string(plan::kLockTable), what, ports_.timers.now()));
+    host_.tunnel_changed(*this);
+}
+
 void Tunnel::recover_locked() {
     last_error_ = "the daemon was started anew and the tunnel was not up";
     log::warning("{}: {}", name_.str(), last_error_);

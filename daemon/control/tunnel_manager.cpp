@@ -13,6 +13,11 @@ TunnelManager::TunnelManager(const Ports& ports, Settings settings)
     , settings_(std::move(settings))
     , kill_switch_(ports.reader, ports.executor, ports.journal) {
     ports_.monitor.set_observer(this);
+    // It is everybody's whom it protects, and without a limit: open, it would be none.
+    kill_switch_.on_repair([this](const std::string& what) {
+        for (const auto& [name, tunnel] : tunnels_)
+            if (kill_switch_.holds(name)) tunnel->note_lock_repaired(what);
+    });
 }
 
 TunnelManager::~TunnelManager() {
@@ -88,17 +93,30 @@ void TunnelManager::up(const ProfileName& name, Reply<TunnelView> reply) {
     auto choice = choose_backend(settings_.of(name).backend, ports_.backends.probe());
     if (!choice) return reply(fail(std::move(choice).error()));
     if (!tunnel) tunnel = make(name);
+    note_taken_down(name, false);
     tunnel->up(std::move(*loaded), std::move(*choice), std::move(reply));
 }
 
 void TunnelManager::down(const ProfileName& name, Reply<void> reply) {
     const std::shared_ptr<Tunnel> tunnel = find(name);
+    // Also one that autoconnect still tries to bring up: it is to be left.
+    const bool before = ports_.journal.is_taken_down(name);
+    if (settings_.of(name).autoconnect) note_taken_down(name, true);
     if (!tunnel) return reply(fail(ErrorCode::kNotFound, "tunnel '" + name.str() + "' is not up"));
     // As wg-quick does. A save that is not possible does not keep the tunnel up.
     if (tunnel->saves_on_down())
         if (auto saved = save(name, false); !saved)
             log::warning("{}: not saved (SaveConfig): {}", name.str(), saved.error().message);
-    tunnel->down(std::move(reply));
+    tunnel->down([this, name, before, reply = std::move(reply)](Result<void> down) {
+        if (!down) note_taken_down(name, before);
+        reply(std::move(down));
+    });
+}
+
+void TunnelManager::note_taken_down(const ProfileName& name, bool taken_down) {
+    if (ports_.journal.is_taken_down(name) == taken_down) return;
+    if (auto noted = ports_.journal.set_taken_down(name, taken_down); !noted)
+        log::warning("{}: {}", name.str(), noted.error().message);
 }
 
 void TunnelManager::reload(const ProfileName& name, Reply<PlanText> reply) {
@@ -119,6 +137,12 @@ void TunnelManager::begin_reload(const ProfileName& name,
         settings_ = std::move(*settings);
     }
     (*tunnel.*verb)(std::move(*loaded), settings_.of(name), std::move(reply));
+}
+
+Result<void> TunnelManager::cancel(const ProfileName& name) {
+    const std::shared_ptr<Tunnel> tunnel = find(name);
+    if (tunnel && tunnel->cancel()) return {};
+    return fail(ErrorCode::kNotFound, "nothing of '" + name.str() + "' is under way that could be cancelled");
 }
 
 Result<std::vector<std::string>> TunnelManager::save(const ProfileName& name, bool force) {
@@ -206,6 +230,12 @@ void TunnelManager::on_world_changed() {
     const auto tunnels = tunnels_; // a tunnel may go while we ask
     for (const auto& [name, tunnel] : tunnels)
         tunnel->world_changed();
+}
+
+void TunnelManager::on_other_namespace_changed() {
+    const auto tunnels = tunnels_;
+    for (const auto& [name, tunnel] : tunnels)
+        if (tunnel->is_in_namespace()) tunnel->world_changed();
 }
 
 void TunnelManager::time_passed(const std::string& why) {

@@ -41,6 +41,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     void up(const ProfileName& name, Reply<TunnelView> reply) override;
     void down(const ProfileName& name, Reply<void> reply) override;
     void reload(const ProfileName& name, Reply<PlanText> reply) override;
+    Result<void> cancel(const ProfileName& name) override;
     Result<std::vector<std::string>> save(const ProfileName& name, bool force) override;
     void plan(const ProfileName& name, const std::string& verb, Reply<PlanText> reply) override;
     Result<std::vector<Diagnostic>> check(const ProfileName& name) override;
@@ -56,6 +57,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
 
     // WorldObserver.
     void on_world_changed() override;
+    void on_other_namespace_changed() override;
     void on_dns_changed() override;
     void on_link_gone(const std::string& link) override;
     void on_datapath_exit(const std::string& link, const std::string& how) override;
@@ -70,6 +72,7 @@ class TunnelManager final : public Manager, private ports::WorldObserver, privat
     std::vector<IpAddress> tunnel_name_servers() const override;
     KillSwitch& kill_switch() override { return kill_switch_; }
 
+    void note_taken_down(const ProfileName& name, bool taken_down);
     void begin_reload(const ProfileName& name,
                       void (Tunnel::*verb)(LoadedProfile, TunnelSettings, Reply<PlanText>),
                       Reply<PlanText> reply);

@@ -5,6 +5,7 @@
 #include "common/base/log.hpp"
 #include "daemon/control/endpoint_choice.hpp"
 #include "daemon/control/tunnel.hpp"
+#include "daemon/control/waiting_settings.hpp"
 
 namespace wgd::control {
 
@@ -25,6 +26,7 @@ void Tunnel::plan_reload(LoadedProfile loaded, TunnelSettings settings, Reply<Pl
         if (auto may = self.may_reload(); !may) return reload->reply(fail(std::move(may).error()));
         self.trade(*reload);
         auto prepared = self.prepare();
+        if (prepared) self.warn_of_waiting(reload->settings, prepared->plan);
         auto answer = prepared ? Result<PlanText>(self.tell(prepared->plan))
                                : Result<PlanText>(fail(std::move(prepared).error()));
         self.trade(*reload);
@@ -54,6 +56,14 @@ void Tunnel::trade(Reload& reload) {
     std::swap(endpoints_, reload.endpoints);
 }
 
+void Tunnel::warn_of_waiting(const TunnelSettings& former, plan::Plan& plan) {
+    const bool locked =
+        host_.kill_switch().holds(name_) && host_.kill_switch().lockdown() == plan::LockMode::kOff;
+    for (std::string& warning :
+         settings_that_wait(settings_, former, record_, locked, ports_.backends.probe()))
+        plan.warnings.push_back(std::move(warning));
+}
+
 PlanText Tunnel::tell(const plan::Plan& plan) const {
     PlanText text;
     for (const plan::Step& step : plan.steps)
@@ -76,12 +86,14 @@ void Tunnel::apply_reload() {
         outcome.error = std::move(prepared).error();
         return reloaded(former, {}, std::move(outcome));
     }
+    warn_of_waiting(former->settings, prepared->plan);
     PlanText text = tell(prepared->plan);
     std::vector<std::string> warnings = prepared->plan.warnings;
     plan_warnings_.swap(warnings);
     if (prepared->plan.empty() && prepared->record == record_) return reloaded(former, std::move(text), {});
-    reapply(std::move(*prepared), guarded([former, text = std::move(text),
-                                           warnings = std::move(warnings)](Tunnel& self, Outcome outcome) {
+    reapply(std::move(*prepared), true,
+            guarded([former, text = std::move(text), warnings = std::move(warnings)](Tunnel& self,
+                                                                                     Outcome outcome) {
                 if (outcome.error) self.plan_warnings_ = warnings;
                 self.reloaded(former, text, std::move(outcome));
             }));

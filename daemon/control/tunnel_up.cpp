@@ -4,6 +4,33 @@
 #include "daemon/control/tunnel.hpp"
 
 namespace wgd::control {
+namespace {
+
+Error cancelled(const ProfileName& name) {
+    return {ErrorCode::kCancelled, "'" + name.str() + "' was interrupted; what had been done is undone", 0};
+}
+
+} // namespace
+
+// The kill switch stays closed, as it does whenever an up does not succeed.
+bool Tunnel::cancel() {
+    if (reload_) {
+        cancel_reload("the reload of '" + name_.str() + "' was interrupted; nothing had been done");
+        return true;
+    }
+    if (up_reply_ && state_ == TunnelState::kResolving) {
+        log::notice("{}: interrupted", name_.str());
+        fail_up(cancelled(name_));
+        return true;
+    }
+    if (applier_.cancel(cancelled(name_))) {
+        log::notice("{}: interrupted", name_.str());
+        return true;
+    }
+    if (!up_reply_) return false;
+    cancelled_ = true; // seen when the kill switch is closed
+    return true;
+}
 
 void Tunnel::up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> reply) {
     loaded_ = std::move(loaded);
@@ -19,6 +46,7 @@ void Tunnel::up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> re
         self.busy_ = true;
         self.close_lock(self.guarded([](Tunnel& locked, Result<void> closed) {
             locked.busy_ = false;
+            if (std::exchange(locked.cancelled_, false)) return locked.fail_up(cancelled(locked.name_));
             if (!closed) return locked.fail_up(std::move(closed).error());
             locked.enter(TunnelState::kResolving);
             locked.resolve_and_apply();
@@ -52,6 +80,7 @@ void Tunnel::apply_up() {
                                      if (!saved) (void)self.ports_.journal.remove_record(self.name_);
                                      return saved;
                                  });
+    up.cancellable = true;
     up.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
     applier_.run(std::move(up), guarded([](Tunnel& self, Outcome outcome) {
                      self.busy_ = false;
@@ -72,6 +101,7 @@ void Tunnel::fail_up(Error error) {
         vanish_unless_locked(); // nothing else is left of it
     else
         enter(TunnelState::kFailed);
+    error.message = last_error_;
     if (reply) reply(fail(std::move(error)));
 }
 

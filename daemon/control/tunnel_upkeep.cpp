@@ -33,7 +33,7 @@ void Tunnel::reconcile() {
         for (const plan::Step& step : prepared->plan.steps)
             if (std::holds_alternative<plan::SetDns>(step.act)) note_drift(step.act, prepared->record);
     if (const auto chance = drift_.next_chance(ports_.timers.now())) look_soon(*chance);
-    reapply(std::move(*prepared), guarded([](Tunnel& self, Outcome outcome) {
+    reapply(std::move(*prepared), false, guarded([](Tunnel& self, Outcome outcome) {
                 if (!outcome.error) {
                     log::info("{}: reapplied", self.name_.str());
                     return self.reconcile(); // names that answered meanwhile
@@ -63,7 +63,7 @@ Result<Tunnel::Prepared> Tunnel::prepare_upkeep() {
 
 // Takes the steps to a tunnel that is up. `done` is called in the state that this led to, if the tunnel was
 // not lost meanwhile.
-void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
+void Tunnel::reapply(Prepared prepared, bool asked_for, std::function<void(Outcome)> done) {
     // After a crash in the middle recovery goes forward: the undo of a device's configuration holds keys,
     // which are never written. What it finds may be ours by what was or by what was to be.
     const Record& next = prepared.record;
@@ -93,6 +93,7 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
                         WGD_TRY(self.verify(desired, waiting));
                         return self.ports_.journal.save_record(self.name_, to_json(*self.pending_));
                     });
+    reapplying.cancellable = asked_for;
     reapplying.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
     applier_.run(std::move(reapplying), guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
                      self.busy_ = false;
@@ -101,6 +102,7 @@ void Tunnel::reapply(Prepared prepared, std::function<void(Outcome)> done) {
                          if (self.endpoints_) self.endpoints_->applied(self.record_.endpoints);
                      } else {
                          self.residue_ = outcome.residue;
+                         self.reading_.reset();
                          (void)self.ports_.journal.save_record(self.name_, to_json(self.record_));
                      }
                      self.pending_.reset();

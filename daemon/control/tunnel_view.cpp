@@ -1,36 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A tunnel as the world may see it: never a key but public ones.
-#include <unordered_map>
-
 #include "daemon/control/tunnel.hpp"
 
 namespace wgd::control {
-namespace {
-
-PeerView from_profile(const ProfilePeer& peer) {
-    PeerView view;
-    view.public_key = peer.public_key;
-    view.name = peer.name;
-    if (peer.endpoint) view.endpoint_spec = peer.endpoint->text;
-    for (const AllowedIpDelta& ip : peer.allowed_ips)
-        if (!ip.remove) view.allowed_ips.push_back(ip.prefix);
-    view.persistent_keepalive = peer.persistent_keepalive.value_or(0);
-    view.has_preshared_key = peer.preshared_key && !peer.preshared_key->is_zero();
-    return view;
-}
-
-void fill(PeerView& view, const WgPeer& peer) {
-    view.public_key = peer.public_key;
-    view.endpoint = peer.endpoint;
-    view.allowed_ips = peer.allowed_ips;
-    view.persistent_keepalive = peer.persistent_keepalive;
-    view.has_preshared_key = !peer.preshared_key.is_zero();
-    view.latest_handshake = peer.latest_handshake;
-    view.rx_bytes = peer.rx_bytes;
-    view.tx_bytes = peer.tx_bytes;
-}
-
-} // namespace
 
 TunnelView Tunnel::view() {
     TunnelView view{name_};
@@ -47,15 +19,12 @@ TunnelView Tunnel::view() {
     view.dns_backend = record_.dns_backend;
     view.dns_reason = record_.dns_reason;
 
-    std::unordered_map<PublicKey, PeerView> known;
     if (loaded_) {
         const Profile& profile = loaded_->profile;
         view.warnings = loaded_->warnings;
         for (const IpAddress& server : profile.dns_servers)
             view.dns.push_back(server.to_string());
         view.dns.insert(view.dns.end(), profile.dns_search.begin(), profile.dns_search.end());
-        for (const ProfilePeer& peer : profile.peers)
-            known.emplace(peer.public_key, from_profile(peer));
     }
     view.warnings.insert(view.warnings.end(), plan_warnings_.begin(), plan_warnings_.end());
     if (profile_changed_)
@@ -71,50 +40,65 @@ TunnelView Tunnel::view() {
             view.warnings.push_back(std::move(problem));
     }
 
-    auto device = has_record_ ? ports_.reader.read_device(name_.str(), netns())
-                              : Result<WgDevice>(fail(ErrorCode::kNotFound, "no device"));
-    if (!device) {
+    // In a transaction it is not one thing or the other: what was seen before is told on.
+    if (has_record_ && !busy_ && !(reading_ && reading_->is_fresh(ports_.timers.now()))) read_again();
+    if (!has_record_ || !reading_) {
         // Not there (yet, or any more): what the profile says.
         if (loaded_) {
             view.addresses = loaded_->profile.addresses;
+            view.peers.reserve(loaded_->profile.peers.size());
             for (const ProfilePeer& peer : loaded_->profile.peers)
-                view.peers.push_back(known.at(peer.public_key));
+                view.peers.push_back(peer_of_profile(peer));
         }
         return view;
     }
-    view.ifindex = device->ifindex.value_or(0);
-    view.public_key = device->public_key;
-    view.listen_port = device->listen_port;
-    view.fwmark = device->fwmark;
-    if (const auto snapshot = look({})) {
-        if (!snapshot->dns.problem.empty()) {
-            view.dns_backend.clear();
-            view.dns_reason = snapshot->dns.problem;
-            view.warnings.push_back("DNS is not set: " + snapshot->dns.problem);
-        }
-        if (const auto link = snapshot->links.find(name_.str()); link != snapshot->links.end()) {
-            view.mtu = link->second.mtu;
-            view.ifindex = link->second.index;
-        }
-        if (const auto addresses = snapshot->addresses.find(name_.str());
-            addresses != snapshot->addresses.end())
-            view.addresses = addresses->second;
+    if (!reading_->dns_problem.empty()) {
+        view.dns_backend.clear();
+        view.dns_reason = reading_->dns_problem;
+        view.warnings.push_back("DNS is not set: " + reading_->dns_problem);
     }
-    const Instant now = ports_.timers.now();
-    const WallTime wall = ports_.clock.wall();
-    std::map<PublicKey, PeerTracker> trackers; // of the peers that are left
-    for (const WgPeer& peer : device->peers) {
-        PeerView& shown = view.peers.emplace_back();
-        if (const auto found = known.find(peer.public_key); found != known.end())
-            shown = std::move(found->second);
-        fill(shown, peer);
-        PeerTracker& tracker = trackers[peer.public_key];
-        if (const auto found = trackers_.find(peer.public_key); found != trackers_.end())
-            tracker = found->second;
-        shown.state = tracker.observe(peer, now, wall);
-    }
-    trackers_ = std::move(trackers);
+    view.ifindex = reading_->ifindex;
+    view.mtu = reading_->mtu;
+    view.addresses = reading_->addresses;
+    view.public_key = reading_->public_key;
+    view.listen_port = reading_->listen_port;
+    view.fwmark = reading_->fwmark;
+    view.peers = reading_->peers;
     return view;
+}
+
+void Tunnel::read_again() {
+    reading_.reset();
+    const Instant began = ports_.timers.now();
+    const auto seen = ports_.reader.read_link(name_.str(), netns());
+    if (seen) take_reading(seen->link, seen->addresses, seen->device, seen->dns_problem, began);
+}
+
+// A snapshot that was taken for another reason is as good.
+void Tunnel::take_reading(const plan::Snapshot& snapshot, Instant began) {
+    const auto link = snapshot.links.find(name_.str());
+    if (link == snapshot.links.end() || !snapshot.device) return reading_.reset();
+    const auto addresses = snapshot.addresses.find(name_.str());
+    take_reading(link->second,
+                 addresses == snapshot.addresses.end() ? std::vector<IpPrefix>{} : addresses->second,
+                 *snapshot.device, snapshot.dns.problem, began);
+}
+
+void Tunnel::take_reading(const plan::Link& link, const std::vector<IpPrefix>& addresses,
+                          const WgDevice& device, const std::string& dns_problem, Instant began) {
+    DeviceReading reading;
+    reading.at = ports_.timers.now();
+    reading.took = reading.at - began;
+    reading.ifindex = link.index;
+    reading.mtu = link.mtu;
+    reading.addresses = addresses;
+    reading.dns_problem = dns_problem;
+    reading.public_key = device.public_key;
+    reading.listen_port = device.listen_port;
+    reading.fwmark = device.fwmark;
+    reading.peers = peers_of_device(device, loaded_ ? &loaded_->profile : nullptr, trackers_, reading.at,
+                                    ports_.clock.wall());
+    reading_ = std::move(reading);
 }
 
 } // namespace wgd::control

@@ -34,6 +34,14 @@ struct SnapshotScope {
     std::string netns;       // where the link is; "" for the daemon's namespace
 };
 
+// One tunnel's link and what is behind it.
+struct LinkReading {
+    plan::Link link;
+    std::vector<IpPrefix> addresses;
+    WgDevice device;
+    std::string dns_problem; // why its DNS is not set although it should be (plan::DnsView); "": it is
+};
+
 class SystemReader {
   public:
     virtual ~SystemReader() = default;
@@ -43,6 +51,8 @@ class SystemReader {
     virtual Result<std::map<std::string, plan::TableState>> read_tables() = 0;
     // The device alone (for counters and handshakes).
     virtual Result<WgDevice> read_device(const std::string& link, const std::string& netns) = 0;
+    // What a view tells of it.
+    virtual Result<LinkReading> read_link(const std::string& link, const std::string& netns) = 0;
 };
 
 class Executor {
@@ -50,6 +60,9 @@ class Executor {
     virtual ~Executor() = default;
     // Does one op. The error text carries the kernel's extended ack.
     virtual void perform(const plan::Op& op, Done done) = 0;
+    // `op`, which is being performed, is to be undone as soon as it is done: it may be cut short (a hook is
+    // ended). Its `done` comes all the same.
+    virtual void interrupt(const plan::Op& op) { static_cast<void>(op); }
 };
 
 // A profile as found on disk; parsed only when asked for.
@@ -92,6 +105,10 @@ class Journal {
     virtual Result<void> save_record(const ProfileName& name, const std::string& json) = 0;
     virtual Result<void> remove_record(const ProfileName& name) = 0;
     virtual Result<std::vector<std::pair<ProfileName, std::string>>> load_records() = 0;
+
+    // Tunnels of autoconnect that their user took down by hand: until the next boot they stay down.
+    virtual Result<void> set_taken_down(const ProfileName& name, bool taken_down) = 0;
+    [[nodiscard]] virtual bool is_taken_down(const ProfileName& name) const = 0;
 
     // The host's kill switch, as small JSON text; "" for none. Atomically replaced.
     virtual Result<void> save_lock(const std::string& json) = 0;
@@ -158,7 +175,10 @@ class WorldObserver {
   public:
     virtual ~WorldObserver() = default;
     virtual void on_world_changed() = 0; // addresses, routes, rules, links, firewall: look again
-    virtual void on_dns_changed() = 0;   // resolv.conf, or what a resolver holds: look again
+    // The same in other network namespaces, some that we know of (a link was moved there): ours, or any
+    // container's.
+    virtual void on_other_namespace_changed() = 0;
+    virtual void on_dns_changed() = 0; // resolv.conf, or what a resolver holds: look again
     virtual void on_link_gone(const std::string& link) = 0; // a link disappeared
     virtual void on_datapath_exit(const std::string& link,
                                   const std::string& how) = 0; // "killed by signal 9"

@@ -49,6 +49,12 @@ class RunningCommand final : public CommandRunner::Run {
         }
     }
 
+    void interrupt() override {
+        if (!running_) return;
+        interrupted_ = true;
+        end_session();
+    }
+
     // An error here is delivered from the loop, like every other end.
     void start(const Command& command) {
         if (auto started = spawn(command); !started) {
@@ -141,7 +147,8 @@ class RunningCommand final : public CommandRunner::Run {
         readable_.reset();
         if (!line_.empty()) log_lines("\n");
         if (code == CLD_EXITED && status == 0 && !timed_out_) return deliver({});
-        std::string why = timed_out_           ? fmt::format("not finished after {} s", *timed_out_)
+        std::string why = interrupted_         ? "interrupted"
+                          : timed_out_         ? fmt::format("not finished after {} s", *timed_out_)
                           : code == CLD_EXITED ? fmt::format("exit status {}", status)
                                                : fmt::format("killed by signal {}", status);
         if (const auto said = last_lines(kept_); !said.empty()) why += ": " + said;
@@ -162,6 +169,7 @@ class RunningCommand final : public CommandRunner::Run {
     loop::SourcePtr exited_;
     loop::SourcePtr readable_;
     loop::SourcePtr limit_;
+    bool interrupted_ = false;
     std::optional<long> timed_out_; // the limit, in seconds
     std::optional<Error> error_;
     std::shared_ptr<int> alive_ = std::make_shared<int>();

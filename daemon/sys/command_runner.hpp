@@ -37,6 +37,7 @@ class CommandRunner {
     // called.
     struct Run {
         virtual ~Run() = default;
+        virtual void interrupt() = 0; // kills the session; `finished` is called with an error
     };
     using Finished = std::function<void(Result<void>)>;
 

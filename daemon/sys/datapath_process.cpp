@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include "common/base/fd.hpp"
@@ -22,7 +23,10 @@
 namespace wgd::sys {
 namespace {
 
-// Between bind(2), which inotify sees, and listen(2), which nothing sees.
+// Between bind(2), which inotify sees, and listen(2), which nothing sees, a program has next to nothing to
+// do: it is worth a moment of ours. One that takes longer is asked again by a timer.
+constexpr int kListenMoments = 20;
+constexpr std::chrono::microseconds kListenMoment{25};
 constexpr Duration kListenRetry = std::chrono::milliseconds(2);
 
 } // namespace
@@ -168,7 +172,11 @@ void DatapathProcesses::start(const std::string& link, ports::Done done) {
 void DatapathProcesses::check_start(const std::string& link) {
     const auto found = starts_.find(link);
     if (found == starts_.end()) return;
-    const auto listener = find_uapi_listener(socket_path(link));
+    auto listener = find_uapi_listener(socket_path(link));
+    for (int i = 0; i < kListenMoments && !listener && listener.error().sys_errno == ECONNREFUSED; ++i) {
+        std::this_thread::sleep_for(kListenMoment);
+        listener = find_uapi_listener(socket_path(link));
+    }
     if (listener && listener->pid == pid_of(link)) {
         const auto start = std::move(found->second);
         starts_.erase(found);

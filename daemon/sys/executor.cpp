@@ -34,21 +34,9 @@ void LinuxExecutor::perform(const plan::Op& op, ports::Done done) {
     perform_in("", op, std::move(done));
 }
 
-Result<void> LinuxExecutor::with_hands(const std::string& netns,
-                                       const std::function<Result<void>(Hands&)>& work) {
-    if (netns.empty()) {
-        Hands here{netlink_, kernel_, nftables_};
-        return work(here);
-    }
-    return namespaces_.run_in(netns, [&]() -> Result<void> {
-        auto netlink = NetlinkSocket::open();
-        WGD_TRY(netlink);
-        auto kernel = NetlinkClient::open();
-        WGD_TRY(kernel);
-        Nftables nftables;
-        Hands there{*netlink, *kernel, nftables};
-        return work(there);
-    });
+Result<void> LinuxExecutor::work_in(const std::string& netns,
+                                    const std::function<Result<void>(NetSockets&)>& work) {
+    return with_sockets(namespaces_, netns, {netlink_, kernel_, nftables_}, work);
 }
 
 void LinuxExecutor::perform_in(const std::string& netns, const plan::Op& op, ports::Done done) {
@@ -61,7 +49,7 @@ void LinuxExecutor::perform_in(const std::string& netns, const plan::Op& op, por
     if (const auto* remove = std::get_if<plan::DeleteLink>(&op);
         remove != nullptr && remove->backend == plan::Backend::kUserspace)
         return stop_userspace_link(netns, *remove, std::move(done));
-    auto result = with_hands(netns, [&](Hands& hands) { return perform_now(hands, op); });
+    auto result = work_in(netns, [&](NetSockets& sockets) { return perform_now(sockets, op); });
     // What a namespace held is gone with it. (Undoing comes here for what was done in one that is gone.)
     const bool takes_away =
         std::holds_alternative<plan::DeleteLink>(op) || std::holds_alternative<plan::RemoveRoute>(op) ||
@@ -72,33 +60,33 @@ void LinuxExecutor::perform_in(const std::string& netns, const plan::Op& op, por
     done(std::move(result));
 }
 
-Result<void> LinuxExecutor::perform_now(Hands& hands, const plan::Op& op) {
+Result<void> LinuxExecutor::perform_now(NetSockets& sockets, const plan::Op& op) {
     const auto never = [] { return fail(ErrorCode::kInternal, "an operation in the wrong place"); };
     return std::visit(
         Overloaded{
             [&](const plan::CreateLink& create) {
-                return create_link(hands.netlink, create.name, "wireguard", create.alias);
+                return create_link(sockets.netlink, create.name, "wireguard", create.alias);
             },
-            [&](const plan::DeleteLink& remove) { return delete_own_link(hands, remove.name); },
-            [&](const plan::ConfigureDevice& configured) { return configure(hands, configured); },
-            [&](const plan::AddAddress& add) { return add_address(hands.netlink, add.link, add.address); },
+            [&](const plan::DeleteLink& remove) { return delete_own_link(sockets, remove.name); },
+            [&](const plan::ConfigureDevice& configured) { return configure(sockets, configured); },
+            [&](const plan::AddAddress& add) { return add_address(sockets.netlink, add.link, add.address); },
             [&](const plan::RemoveAddress& remove) {
-                return remove_address(hands.netlink, remove.link, remove.address);
+                return remove_address(sockets.netlink, remove.link, remove.address);
             },
-            [&](const plan::SetMtu& set) { return set_link_mtu(hands.netlink, set.link, set.mtu); },
-            [&](const plan::SetLinkUp& set) { return set_link_up(hands.netlink, set.link, set.up); },
-            [&](const plan::AddRule& add) { return add_rule(hands.netlink, add.rule); },
-            [&](const plan::RemoveRule& remove) { return remove_rule(hands.netlink, remove.rule); },
-            [&](const plan::AddRoute& add) { return add_route(hands.netlink, add.route); },
-            [&](const plan::RemoveRoute& remove) { return remove_route(hands.netlink, remove.route); },
+            [&](const plan::SetMtu& set) { return set_link_mtu(sockets.netlink, set.link, set.mtu); },
+            [&](const plan::SetLinkUp& set) { return set_link_up(sockets.netlink, set.link, set.up); },
+            [&](const plan::AddRule& add) { return add_rule(sockets.netlink, add.rule); },
+            [&](const plan::RemoveRule& remove) { return remove_rule(sockets.netlink, remove.rule); },
+            [&](const plan::AddRoute& add) { return add_route(sockets.netlink, add.route); },
+            [&](const plan::RemoveRoute& remove) { return remove_route(sockets.netlink, remove.route); },
             [&](const plan::SetSysctl& set) { return write_sysctl(set.key, set.value); },
-            [&](const plan::ReplaceTable& table) { return hands.nftables.run(table.transaction); },
+            [&](const plan::ReplaceTable& table) { return sockets.nftables.run(table.transaction); },
             [&](const plan::RemoveTable& table) {
-                return hands.nftables.run(plan::render_removal(table.name));
+                return sockets.nftables.run(plan::render_removal(table.name));
             },
             [&](const plan::CreateNamespace& create) { return namespaces_.create(create.name); },
             [&](const plan::RemoveNamespace& remove) { return namespaces_.remove(remove.name); },
-            [&](const plan::MoveLink& moved) { return move(hands, moved); },
+            [&](const plan::MoveLink& moved) { return move(sockets, moved); },
             [&](const plan::SetNamespaceDns& dns) { return namespaces_.set_dns(dns.netns, dns.text); },
             [&](const plan::RunHook&) -> Result<void> { return never(); },
             [&](const plan::SetDns&) -> Result<void> { return never(); },
@@ -117,16 +105,25 @@ void LinuxExecutor::run_hook(const std::string& netns, const plan::RunHook& op, 
             return namespaces_.run_in(netns, start); // a process begins where the thread is that starts it
         };
     const std::uint64_t id = next_hook_++;
-    hooks_[id] = commands_.run(command, [this, id, label, best_effort = op.best_effort,
-                                         done = std::move(done)](Result<void> result) {
-        const auto finished = std::move(hooks_[id]); // outlives this call, which came from it
-        hooks_.erase(id);
-        if (result) return done({});
-        Error error = std::move(result).error().with_context(label);
-        if (!best_effort) return done(fail(std::move(error)));
-        log::warning("{}", error.message);
-        done({});
-    });
+    hooks_[id] = {op.link, commands_.run(command, [this, id, label, best_effort = op.best_effort,
+                                                   done = std::move(done)](Result<void> result) {
+                      const auto finished = std::move(hooks_[id]); // outlives this call, which came from it
+                      hooks_.erase(id);
+                      if (result) return done({});
+                      Error error = std::move(result).error().with_context(label);
+                      if (!best_effort) return done(fail(std::move(error)));
+                      log::warning("{}", error.message);
+                      done({});
+                  })};
+}
+
+// Of one tunnel no two hooks run at the same time.
+void LinuxExecutor::interrupt(const plan::Op& op) {
+    const auto* inside = std::get_if<plan::InNamespace>(&op);
+    const auto* hook = std::get_if<plan::RunHook>(inside != nullptr && inside->box ? &inside->box->op : &op);
+    if (hook == nullptr) return;
+    for (const auto& [id, running] : hooks_)
+        if (running.link == hook->link && running.run) running.run->interrupt();
 }
 
 void LinuxExecutor::start_userspace_link(const plan::CreateLink& op, ports::Done done) {
@@ -153,8 +150,8 @@ void LinuxExecutor::stop_userspace_link(const std::string& netns, const plan::De
     // Of a start that was cut short there may be a process without a link, or a link without an alias: then
     // the process is known to be ours by what it was given.
     std::optional<KernelLink> link;
-    auto looked = with_hands(netns, [&](Hands& hands) -> Result<void> {
-        auto found = find_link(hands.netlink, op.name);
+    auto looked = work_in(netns, [&](NetSockets& sockets) -> Result<void> {
+        auto found = find_link(sockets.netlink, op.name);
         WGD_TRY(found);
         link = std::move(*found);
         return {};
@@ -165,33 +162,38 @@ void LinuxExecutor::stop_userspace_link(const std::string& netns, const plan::De
         if (!link) return done({});
         if (!link->is_ours()) return done(not_ours(op.name));
     }
+    // The link first: a TUN device that goes with its queues waits for the kernel once for each of them, and
+    // a datapath without a link has nothing left to do. What cannot be deleted goes with its process.
+    if (link && link->is_ours())
+        static_cast<void>(
+            work_in(netns, [&](NetSockets& sockets) { return delete_own_link(sockets, op.name); }));
     datapaths_.stop(op.name, [this, netns, op, no_place, done = std::move(done)](Result<void> stopped) {
         if (!stopped || no_place) return done(std::move(stopped));
         // A TUN device made persistent, or one whose program serves no UAPI socket, is still there.
-        done(with_hands(netns, [&](Hands& hands) { return delete_own_link(hands, op.name); }));
+        done(work_in(netns, [&](NetSockets& sockets) { return delete_own_link(sockets, op.name); }));
     });
 }
 
 // The plan was made from a picture; the name may stand for another link by now.
-Result<void> LinuxExecutor::delete_own_link(Hands& hands, const std::string& name) {
-    auto link = find_link(hands.netlink, name);
+Result<void> LinuxExecutor::delete_own_link(NetSockets& sockets, const std::string& name) {
+    auto link = find_link(sockets.netlink, name);
     if (!link) return fail(std::move(link).error());
     if (!*link) return {};
     if (!(*link)->is_ours()) return not_ours(name);
-    return delete_link(hands.netlink, name);
+    return delete_link(sockets.netlink, name);
 }
 
 // Success when it is there already: a step that was cut short is taken again by its undo only.
-Result<void> LinuxExecutor::move(Hands& hands, const plan::MoveLink& op) {
-    auto link = find_link(hands.netlink, op.link);
+Result<void> LinuxExecutor::move(NetSockets& sockets, const plan::MoveLink& op) {
+    auto link = find_link(sockets.netlink, op.link);
     WGD_TRY(link);
     if (*link) {
         if (!(*link)->is_ours())
             return fail(ErrorCode::kConflict, "the link " + op.link + " is not ours to move");
-        return namespaces_.with_open(op.netns,
-                                     [&](int fd) { return move_link(hands.netlink, op.link, fd, op.netns); });
+        return namespaces_.with_open(
+            op.netns, [&](int fd) { return move_link(sockets.netlink, op.link, fd, op.netns); });
     }
-    return with_hands(op.netns, [&](Hands& there) -> Result<void> {
+    return work_in(op.netns, [&](NetSockets& there) -> Result<void> {
         auto moved = find_link(there.netlink, op.link);
         WGD_TRY(moved);
         if (*moved && (*moved)->is_ours()) return {};
@@ -199,13 +201,13 @@ Result<void> LinuxExecutor::move(Hands& hands, const plan::MoveLink& op) {
     });
 }
 
-Result<void> LinuxExecutor::configure(Hands& hands, const plan::ConfigureDevice& op) {
-    auto link = find_link(hands.netlink, op.link);
+Result<void> LinuxExecutor::configure(NetSockets& sockets, const plan::ConfigureDevice& op) {
+    auto link = find_link(sockets.netlink, op.link);
     if (!link) return fail(std::move(link).error());
     if (!*link) return fail(Error{ErrorCode::kNotFound, "there is no link named " + op.link, ENODEV});
     const auto backend = backend_of(**link, userspace_);
     if (!backend) return fail(ErrorCode::kUnsupported, op.link + " is not a WireGuard link");
-    return *backend == plan::Backend::kKernel ? hands.kernel.set(op.link, *op.delta)
+    return *backend == plan::Backend::kKernel ? sockets.kernel.set(op.link, *op.delta)
                                               : userspace_.set(op.link, *op.delta);
 }
 

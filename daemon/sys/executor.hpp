@@ -15,9 +15,7 @@
 #include "daemon/sys/command_runner.hpp"
 #include "daemon/sys/datapath_process.hpp"
 #include "daemon/sys/dns_control.hpp"
-#include "daemon/sys/net_namespace.hpp"
-#include "daemon/sys/netlink_socket.hpp"
-#include "daemon/sys/nftables.hpp"
+#include "daemon/sys/net_sockets.hpp"
 
 namespace wgd::sys {
 
@@ -37,27 +35,21 @@ class LinuxExecutor final : public ports::Executor {
         , namespaces_(namespaces) {}
 
     void perform(const plan::Op& op, ports::Done done) override;
+    void interrupt(const plan::Op& op) override;
 
   private:
-    // The sockets that an op is done with: those of the daemon's namespace, or of the one it is done in.
-    struct Hands {
-        NetlinkSocket& netlink;
-        NetlinkClient& kernel;
-        Nftables& nftables;
-    };
-    // In a namespace, "" for the daemon's; with `work` done when it returns.
-    Result<void> with_hands(const std::string& netns, const std::function<Result<void>(Hands&)>& work);
+    Result<void> work_in(const std::string& netns, const std::function<Result<void>(NetSockets&)>& work);
 
     void perform_in(const std::string& netns, const plan::Op& op, ports::Done done);
     // What is done when it returns.
-    Result<void> perform_now(Hands& hands, const plan::Op& op);
+    Result<void> perform_now(NetSockets& sockets, const plan::Op& op);
     // Hooks, DNS and the two ops on userspace links wait for a process.
     void run_hook(const std::string& netns, const plan::RunHook& op, ports::Done done);
     void start_userspace_link(const plan::CreateLink& op, ports::Done done);
     void stop_userspace_link(const std::string& netns, const plan::DeleteLink& op, ports::Done done);
-    Result<void> delete_own_link(Hands& hands, const std::string& name);
-    Result<void> configure(Hands& hands, const plan::ConfigureDevice& op);
-    Result<void> move(Hands& hands, const plan::MoveLink& op);
+    Result<void> delete_own_link(NetSockets& sockets, const std::string& name);
+    Result<void> configure(NetSockets& sockets, const plan::ConfigureDevice& op);
+    Result<void> move(NetSockets& sockets, const plan::MoveLink& op);
 
     NetlinkSocket& netlink_;
     NetlinkClient& kernel_;
@@ -68,7 +60,11 @@ class LinuxExecutor final : public ports::Executor {
     CommandRunner commands_;
     std::string profile_dir_;
     const NetNamespaces& namespaces_;
-    std::map<std::uint64_t, std::unique_ptr<CommandRunner::Run>> hooks_; // running
+    struct Hook {
+        std::string link;
+        std::unique_ptr<CommandRunner::Run> run;
+    };
+    std::map<std::uint64_t, Hook> hooks_; // running
     std::uint64_t next_hook_ = 0;
 };
 

@@ -55,7 +55,7 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& direct
             return fail(ErrorCode::kBusy, "another wgd is running (it holds " + directory + ")");
         return fail_errno(ErrorCode::kIo, errno, "cannot lock " + directory);
     }
-    for (const char* name : {"/undo", "/record", "/tmp", "/datapath", "/dns"})
+    for (const char* name : {"/undo", "/record", "/tmp", "/datapath", "/dns", "/down"})
         if (auto made = open_private_directory(directory + name); !made) return fail(std::move(made).error());
     return std::unique_ptr<FileJournal>(new FileJournal(directory, std::move(*root)));
 }
@@ -114,6 +114,18 @@ Result<std::vector<std::pair<ProfileName, std::vector<plan::Op>>>> FileJournal::
 
 Result<void> FileJournal::save_record(const ProfileName& name, const std::string& json) {
     return replace_file("tmp/" + name.str(), "record/" + name.str(), json);
+}
+
+Result<void> FileJournal::set_taken_down(const ProfileName& name, bool taken_down) {
+    const std::string file = "down/" + name.str();
+    if (!taken_down) return remove_file(file);
+    if (!open_beneath(root_.get(), file, O_WRONLY | O_CREAT, 0600))
+        return fail_errno(ErrorCode::kIo, errno, "cannot make " + path_ + "/" + file);
+    return {};
+}
+
+bool FileJournal::is_taken_down(const ProfileName& name) const {
+    return ::faccessat(root_.get(), ("down/" + name.str()).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Result<void> FileJournal::save_lock(const std::string& json) {

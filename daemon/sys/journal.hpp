@@ -36,6 +36,9 @@ class FileJournal final : public ports::Journal {
     Result<void> remove_record(const ProfileName& name) override;
     Result<std::vector<std::pair<ProfileName, std::string>>> load_records() override;
 
+    Result<void> set_taken_down(const ProfileName& name, bool taken_down) override;
+    [[nodiscard]] bool is_taken_down(const ProfileName& name) const override;
+
     Result<void> save_lock(const std::string& json) override;
     Result<std::string> load_lock() override;
 

@@ -27,13 +27,6 @@ bool same_link(const plan::Link& a, const plan::Link& b) {
     return a.name == b.name && a.alias == b.alias && a.mtu == b.mtu && a.up == b.up;
 }
 
-// The kernel names the namespace of a datagram that is not of the socket's own.
-bool is_from_elsewhere(msghdr& header) {
-    for (cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at))
-        if (at->cmsg_level == SOL_NETLINK && at->cmsg_type == NETLINK_LISTEN_ALL_NSID) return true;
-    return false;
-}
-
 } // namespace
 
 Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& loop, NetlinkSocket& netlink,
@@ -44,10 +37,7 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
         static_cast<void>(
             ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer));
-    // Also of the namespaces that links were moved to (MoveLink). Without CAP_NET_BROADCAST there is no such
-    // news.
-    const int on = 1;
-    static_cast<void>(::setsockopt(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on));
+    listen_to_other_namespaces(fd.get());
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
@@ -71,7 +61,8 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
     for (KernelLink& link : *links)
         monitor->links_.insert_or_assign(link.index, std::move(link));
     monitor->sysctls_->begin();
-    if (auto nftables = NftAnnouncements::create(loop, [raw] { raw->changed(); }))
+    if (auto nftables = NftAnnouncements::create(
+            loop, [raw](bool elsewhere) { elsewhere ? raw->changed_elsewhere() : raw->changed(); }))
         monitor->nftables_ = std::move(*nftables);
     else
         log::debug("{}", nftables.error().message);
@@ -105,7 +96,7 @@ void NetlinkMonitor::read_some() {
             resynchronise();
             continue;
         }
-        const bool elsewhere = is_from_elsewhere(header);
+        const bool elsewhere = is_from_other_namespace(header);
         int remaining = static_cast<int>(size);
         for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, remaining);
              at = nlmsg_next(at, &remaining))
@@ -133,9 +124,10 @@ void NetlinkMonitor::take(const nlmsghdr* message) {
     }
 }
 
-// Of another namespace nothing is kept, and indexes mean other links there. Whoever has a tunnel of that name
-// in a namespace looks for it.
+// Of another namespace nothing is kept, and indexes mean other links there. Whoever has a tunnel in one looks
+// at it, also after what was our own doing: the sockets that did it are gone by now (sys/net_sockets).
 void NetlinkMonitor::take_from_elsewhere(const nlmsghdr* message) {
+    changed_elsewhere();
     if (message->nlmsg_type != RTM_DELLINK) return;
     if (const auto link = parse_link(message)) gone(link->name);
 }
@@ -185,12 +177,20 @@ void NetlinkMonitor::resynchronise() {
 }
 
 void NetlinkMonitor::changed() {
-    if (report_) return;
-    auto timer = loop_.add_timer(kQuietTime, [this] {
-        report_.reset();
-        if (observer_ != nullptr) observer_->on_world_changed();
+    announce(report_, &ports::WorldObserver::on_world_changed);
+}
+
+void NetlinkMonitor::changed_elsewhere() {
+    announce(report_elsewhere_, &ports::WorldObserver::on_other_namespace_changed);
+}
+
+void NetlinkMonitor::announce(loop::SourcePtr& report, void (ports::WorldObserver::*what)()) {
+    if (report) return;
+    auto timer = loop_.add_timer(kQuietTime, [this, &report, what] {
+        report.reset();
+        if (observer_ != nullptr) (observer_->*what)();
     });
-    if (timer) report_ = std::move(*timer);
+    if (timer) report = std::move(*timer);
 }
 
 void NetlinkMonitor::gone(const std::string& link) {

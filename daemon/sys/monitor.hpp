@@ -55,6 +55,8 @@ class NetlinkMonitor final : public ports::Monitor {
     [[nodiscard]] bool has_tunnel() const; // in this namespace, up or not
     void resynchronise();
     void changed();
+    void changed_elsewhere();
+    void announce(loop::SourcePtr& report, void (ports::WorldObserver::*what)());
     void gone(const std::string& link);
     void report_gone(const std::string& link);
     void datapath_ended(const std::string& link, const std::string& how, bool by_itself);
@@ -68,6 +70,7 @@ class NetlinkMonitor final : public ports::Monitor {
     loop::SourcePtr source_;
     loop::SourcePtr report_;
     std::unique_ptr<SysctlWatch> sysctls_;
+    loop::SourcePtr report_elsewhere_;
     std::unique_ptr<NftAnnouncements> nftables_;       // null: none here
     std::map<std::string, loop::SourcePtr> held_back_; // links that are gone, by name
     std::map<std::uint32_t, plan::Link> links_; // by index, to see renames and what a message really changed

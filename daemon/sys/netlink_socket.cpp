@@ -23,6 +23,18 @@ Result<void> set_option(int fd, int option) {
 
 } // namespace
 
+void listen_to_other_namespaces(int fd) {
+    const int on = 1;
+    static_cast<void>(::setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on));
+}
+
+bool is_from_other_namespace(const msghdr& header) {
+    for (const cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr;
+         at = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(at)))
+        if (at->cmsg_level == SOL_NETLINK && at->cmsg_type == NETLINK_LISTEN_ALL_NSID) return true;
+    return false;
+}
+
 NetlinkStatus parse_netlink_status(const nlmsghdr* message) {
     NetlinkStatus status;
     // NLMSG_ERROR: error number, the request's header (payload left out under NETLINK_CAP_ACK), then
@@ -67,8 +79,9 @@ Failure netlink_failure(const NetlinkStatus& status, std::string_view what) {
     return fail(std::move(error));
 }
 
-Result<NetlinkSocket> NetlinkSocket::open() {
-    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+Result<NetlinkSocket> NetlinkSocket::open(int family) {
+    static_assert(NETLINK_ROUTE == 0);
+    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family));
     if (!fd) return fail_errno(ErrorCode::kKernel, errno, "cannot open a netlink socket");
     WGD_TRY(set_option(fd.get(), NETLINK_EXT_ACK));
     WGD_TRY(set_option(fd.get(), NETLINK_CAP_ACK));

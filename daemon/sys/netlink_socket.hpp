@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <sys/socket.h>
 #include <vector>
 
 #include "common/base/fd.hpp"
@@ -20,8 +21,9 @@ class NetlinkSocket {
   public:
     using Visit = std::function<void(const nlmsghdr*)>;
 
-    // In the network namespace of the calling thread. kKernel.
-    static Result<NetlinkSocket> open();
+    // In the network namespace of the calling thread. `family` as in netlink(7): NETLINK_ROUTE, which is 0,
+    // or NETLINK_NETFILTER. kKernel.
+    static Result<NetlinkSocket> open(int family = 0);
 
     // Sends one request and waits for its acknowledgement. kKernel with sys_errno (kNotAuthorized for EPERM,
     // kUnsupported for EOPNOTSUPP).
@@ -54,6 +56,13 @@ class NetlinkSocket {
     std::uint32_t sequence_ = 0;
     std::vector<std::uint8_t> buffer_;
 };
+
+// Announcements also from the network namespaces that are known here, as one is that a link was moved to.
+// Without CAP_NET_BROADCAST there are none.
+void listen_to_other_namespaces(int fd);
+// For a received datagram with its control messages: the kernel names the namespace of one that is not of the
+// socket's own.
+bool is_from_other_namespace(const msghdr& header);
 
 // The error of an NLMSG_ERROR (or NLMSG_DONE that carries one): 0, or errno with the extended text.
 // Pure, for tests on bytes.

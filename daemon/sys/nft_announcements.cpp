@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/nft_announcements.hpp"
 
+#include <array>
 #include <cerrno>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "common/model/marks.hpp"
+#include "daemon/sys/netlink_socket.hpp"
 
 namespace wgd::sys {
 namespace {
@@ -34,7 +36,7 @@ std::string_view text_of(const nlmsghdr* message, int attribute) {
 
 } // namespace
 
-NftAnnouncements::NftAnnouncements(Fd fd, std::function<void()> changed)
+NftAnnouncements::NftAnnouncements(Fd fd, std::function<void(bool elsewhere)> changed)
     : fd_(std::move(fd))
     , changed_(std::move(changed))
     , buffer_(65536) {
@@ -42,8 +44,8 @@ NftAnnouncements::NftAnnouncements(Fd fd, std::function<void()> changed)
     if (::prctl(PR_GET_NAME, name) == 0) own_name_ = name;
 }
 
-Result<std::unique_ptr<NftAnnouncements>> NftAnnouncements::create(loop::EventLoop& loop,
-                                                                   std::function<void()> changed) {
+Result<std::unique_ptr<NftAnnouncements>>
+NftAnnouncements::create(loop::EventLoop& loop, std::function<void(bool elsewhere)> changed) {
     Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
     if (!fd) return fail_errno(ErrorCode::kUnsupported, errno, "cannot open a netfilter socket");
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
@@ -55,6 +57,7 @@ Result<std::unique_ptr<NftAnnouncements>> NftAnnouncements::create(loop::EventLo
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
         ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
         return fail_errno(ErrorCode::kUnsupported, errno, "cannot listen to nftables' announcements");
+    listen_to_other_namespaces(fd.get());
     const int raw_fd = fd.get();
     std::unique_ptr<NftAnnouncements> listener(new NftAnnouncements(std::move(fd), std::move(changed)));
     NftAnnouncements* raw = listener.get();
@@ -67,30 +70,37 @@ Result<std::unique_ptr<NftAnnouncements>> NftAnnouncements::create(loop::EventLo
 void NftAnnouncements::read_some() {
     for (int i = 0; i < kDatagramsPerTurn; ++i) {
         sockaddr_nl from{};
-        socklen_t from_length = sizeof from;
-        const ssize_t size = ::recvfrom(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
-                                        reinterpret_cast<sockaddr*>(&from), &from_length);
+        iovec vector{buffer_.data(), buffer_.size()};
+        alignas(cmsghdr) std::array<std::uint8_t, 64> control;
+        msghdr header{};
+        header.msg_name = &from;
+        header.msg_namelen = sizeof from;
+        header.msg_iov = &vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        const ssize_t size = ::recvmsg(fd_.get(), &header, MSG_TRUNC);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && errno == ENOBUFS) { // more than could be read: perhaps it was about us
-            changed_();
+            changed_(false);
             continue;
         }
         if (size < 0) return;           // EAGAIN
         if (from.nl_pid != 0) continue; // not the kernel
         if (static_cast<std::size_t>(size) > buffer_.size()) {
-            changed_();
+            changed_(false);
             continue;
         }
         int remaining = static_cast<int>(size);
         for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, remaining);
              at = nlmsg_next(at, &remaining))
-            take(at);
+            take(at, is_from_other_namespace(header));
     }
 }
 
 // A transaction is announced as its changes and, last, the new generation of the ruleset with the name of the
 // process that made it. Ours are told apart by that; who takes our name deceives nobody but himself.
-void NftAnnouncements::take(const nlmsghdr* message) {
+void NftAnnouncements::take(const nlmsghdr* message, bool elsewhere) {
     if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES) return;
     if (NFNL_MSG_TYPE(message->nlmsg_type) != NFT_MSG_NEWGEN) {
         concerned_ =
@@ -98,7 +108,7 @@ void NftAnnouncements::take(const nlmsghdr* message) {
         return;
     }
     const bool concerned = std::exchange(concerned_, false);
-    if (concerned && text_of(message, NFTA_GEN_PROC_NAME) != own_name_) changed_();
+    if (concerned && text_of(message, NFTA_GEN_PROC_NAME) != own_name_) changed_(elsewhere);
 }
 
 } // namespace wgd::sys

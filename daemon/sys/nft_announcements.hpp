@@ -20,15 +20,15 @@ class NftAnnouncements {
     // `changed` is called for every transaction of another process that concerns a table of ours.
     // kUnsupported where there is no nftables.
     static Result<std::unique_ptr<NftAnnouncements>> create(loop::EventLoop& loop,
-                                                            std::function<void()> changed);
+                                                            std::function<void(bool elsewhere)> changed);
 
   private:
-    NftAnnouncements(Fd fd, std::function<void()> changed);
+    NftAnnouncements(Fd fd, std::function<void(bool elsewhere)> changed);
     void read_some();
-    void take(const nlmsghdr* message);
+    void take(const nlmsghdr* message, bool elsewhere);
 
     Fd fd_;
-    std::function<void()> changed_;
+    std::function<void(bool elsewhere)> changed_;
     std::string own_name_;   // of this process, as the kernel shows it
     bool concerned_ = false; // the transaction that is being announced
     std::vector<unsigned char> buffer_;

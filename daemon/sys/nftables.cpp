@@ -5,11 +5,11 @@
 #include <functional>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
-#include <sstream>
 #include <sys/socket.h>
 
 #include "common/base/fd.hpp"
 #include "common/model/marks.hpp"
+#include "daemon/sys/nft_tables.hpp"
 
 namespace wgd::sys {
 namespace {
@@ -64,23 +64,20 @@ Result<void> Nftables::run(const std::string& transaction) {
     return {};
 }
 
-Result<std::map<std::string, plan::TableState>> Nftables::tables() {
-    auto listing = command("list tables inet");
-    if (!listing && listing.error().code == ErrorCode::kUnsupported) return fail(std::move(listing).error());
-    if (!listing)
-        return fail(ErrorCode::kUnsupported, "nftables cannot be used here: " + listing.error().message);
+Result<std::map<std::string, plan::TableState>> Nftables::tables(const std::string& only) {
+    const auto names = read_nft_table_names();
+    WGD_TRY(names);
     std::map<std::string, plan::TableState> found;
-    std::istringstream lines(*listing);
-    for (std::string word; lines >> word;) { // "table inet NAME"
-        if (word.rfind(kNftTablePrefix, 0) != 0) continue;
-        auto table = command("list table inet " + word);
+    for (const std::string& name : *names) {
+        if (only.empty() ? name.rfind(kNftTablePrefix, 0) != 0 : name != only) continue;
+        auto table = command("list table inet " + name);
         if (!table) continue; // gone between the two looks
         plan::TableState state;
         const std::string marker = "comment \"wgd ";
         if (const auto at = table->find(marker); at != std::string::npos)
             state.digest = table->substr(at + marker.size(), 16);
         state.content = std::hash<std::string>{}(*table);
-        found.emplace(word, std::move(state));
+        found.emplace(name, std::move(state));
     }
     return found;
 }

@@ -24,8 +24,9 @@ class Nftables {
     // `transaction` comes from plan/firewall.hpp: all of it is done, or nothing (kKernel, nft's first
     // complaint). kUnsupported if the kernel or this process cannot do nftables, with the reason.
     Result<void> run(const std::string& transaction);
-    // Tables of family inet whose name begins with kNftTablePrefix. Errors as above.
-    Result<std::map<std::string, plan::TableState>> tables();
+    // Tables of family inet whose name begins with kNftTablePrefix; with `only`, the one of that name alone.
+    // Errors as above.
+    Result<std::map<std::string, plan::TableState>> tables(const std::string& only = "");
 
     // What `nft list WHAT` prints. `what` is made of fixed words and of names that the kernel gave.
     Result<std::string> list(const std::string& what) { return command("list " + what); }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <linux/rtnetlink.h>
 
+#include "daemon/plan/firewall.hpp"
 #include "daemon/sys/foreign_firewall.hpp"
 #include "daemon/sys/rtnl_address.hpp"
 #include "daemon/sys/rtnl_link.hpp"
@@ -40,41 +41,29 @@ std::optional<plan::Backend> backend_of(const plan::Link& link, const UapiClient
     return std::nullopt;
 }
 
-Result<void> LinuxReader::with_eyes(const std::string& netns,
-                                    const std::function<Result<void>(Eyes&)>& work) {
-    if (netns.empty()) {
-        Eyes here{netlink_, kernel_, nftables_};
-        return work(here);
-    }
-    return namespaces_.run_in(netns, [&]() -> Result<void> {
-        auto netlink = NetlinkSocket::open();
-        WGD_TRY(netlink);
-        auto kernel = NetlinkClient::open();
-        WGD_TRY(kernel);
-        Nftables nftables;
-        Eyes there{*netlink, *kernel, nftables};
-        return work(there);
-    });
+Result<void> LinuxReader::look_into(const std::string& netns,
+                                    const std::function<Result<void>(NetSockets&)>& work) {
+    return with_sockets(namespaces_, netns, {netlink_, kernel_, nftables_}, work);
 }
 
 Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
     plan::Snapshot snapshot;
-    const auto look = [&](Eyes& eyes) -> Result<void> {
-        WGD_TRY(read_routing(eyes, scope, snapshot));
-        return read_rest(eyes, scope, snapshot);
+    const auto look = [&](NetSockets& sockets) -> Result<void> {
+        WGD_TRY(read_routing(sockets, scope, snapshot));
+        return read_rest(sockets, scope, snapshot);
     };
     if (scope.netns.empty()) {
-        WGD_TRY(with_eyes("", look));
+        WGD_TRY(look_into("", look));
     } else {
         // Datagrams to the endpoints go out here, whatever is inside.
         plan::Snapshot outside;
-        WGD_TRY(with_eyes("", [&](Eyes& eyes) { return read_routing(eyes, scope, outside); }));
+        WGD_TRY(look_into("", [&](NetSockets& sockets) { return read_routing(sockets, scope, outside); }));
         snapshot.netns = namespaces_.state(scope.netns);
         auto dns = namespaces_.dns(scope.netns);
         WGD_TRY(dns);
         snapshot.netns_dns = std::move(*dns);
         if (snapshot.netns != plan::NamespaceState::kAbsent) {
-            WGD_TRY(with_eyes(scope.netns, look));
+            WGD_TRY(look_into(scope.netns, look));
             // A link that is up in there is somebody's use of it.
             const bool shared =
                 std::any_of(snapshot.links.begin(), snapshot.links.end(), [&](const auto& entry) {
@@ -92,9 +81,9 @@ Result<plan::Snapshot> LinuxReader::read(const ports::SnapshotScope& scope) {
     return snapshot;
 }
 
-Result<void> LinuxReader::read_routing(Eyes& eyes, const ports::SnapshotScope& scope,
+Result<void> LinuxReader::read_routing(NetSockets& sockets, const ports::SnapshotScope& scope,
                                        plan::Snapshot& snapshot) {
-    auto links = read_links(eyes.netlink);
+    auto links = read_links(sockets.netlink);
     if (!links) return fail(std::move(links).error());
     LinkNames names;
     for (KernelLink& link : *links) {
@@ -102,7 +91,7 @@ Result<void> LinuxReader::read_routing(Eyes& eyes, const ports::SnapshotScope& s
         snapshot.links.emplace(link.name, std::move(link));
     }
 
-    auto routes = read_routes(eyes.netlink);
+    auto routes = read_routes(sockets.netlink);
     if (!routes) return fail(std::move(routes).error());
     snapshot.routes.reserve(routes->size());
     for (const KernelRoute& route : *routes) {
@@ -130,25 +119,26 @@ Result<void> LinuxReader::read_routing(Eyes& eyes, const ports::SnapshotScope& s
         snapshot.default_path = plan::EndpointPath{route->destination.address(), name->second, mtu};
         break;
     }
-    return read_paths(eyes, scope, snapshot);
+    return read_paths(sockets, scope, snapshot);
 }
 
-Result<void> LinuxReader::read_rest(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& snapshot) {
+Result<void> LinuxReader::read_rest(NetSockets& sockets, const ports::SnapshotScope& scope,
+                                    plan::Snapshot& snapshot) {
     LinkNames names;
     for (const auto& [name, link] : snapshot.links)
         names.emplace(link.index, name);
-    auto addresses = read_addresses(eyes.netlink);
+    auto addresses = read_addresses(sockets.netlink);
     if (!addresses) return fail(std::move(addresses).error());
     for (const auto& [index, prefix] : *addresses)
         if (const auto name = names.find(index); name != names.end())
             snapshot.addresses[name->second].push_back(prefix);
 
-    auto rules = read_rules(eyes.netlink);
+    auto rules = read_rules(sockets.netlink);
     if (!rules) return fail(std::move(rules).error());
     snapshot.rules = std::move(*rules);
 
-    WGD_TRY(read_device_of(eyes, scope.link, snapshot));
-    read_marks(eyes, scope.link, snapshot);
+    WGD_TRY(read_device_of(sockets, scope.link, snapshot));
+    read_marks(sockets, scope.link, snapshot);
 
     std::vector<std::string> keys = scope.sysctls;
     if (scope.forwarding) {
@@ -166,7 +156,7 @@ Result<void> LinuxReader::read_rest(Eyes& eyes, const ports::SnapshotScope& scop
         if (value) continue;
         if (value.error().code != ErrorCode::kNotFound) return fail(std::move(value).error());
     }
-    if (auto tables = eyes.nftables.tables())
+    if (auto tables = sockets.nftables.tables(plan::tunnel_table_name(scope.link)))
         snapshot.tables = std::move(*tables);
     else
         snapshot.nftables_problem = tables.error().message;
@@ -175,9 +165,10 @@ Result<void> LinuxReader::read_rest(Eyes& eyes, const ports::SnapshotScope& scop
     return {};
 }
 
-Result<void> LinuxReader::read_paths(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into) {
+Result<void> LinuxReader::read_paths(NetSockets& sockets, const ports::SnapshotScope& scope,
+                                     plan::Snapshot& into) {
     for (const IpAddress& endpoint : scope.endpoints) {
-        auto route = look_up_route(eyes.netlink, endpoint, scope.mark);
+        auto route = look_up_route(sockets.netlink, endpoint, scope.mark);
         if (!route) return fail(std::move(route).error());
         if (!*route) continue;
         const auto link = std::find_if(into.links.begin(), into.links.end(), [&](const auto& entry) {
@@ -190,13 +181,12 @@ Result<void> LinuxReader::read_paths(Eyes& eyes, const ports::SnapshotScope& sco
     return {};
 }
 
-Result<void> LinuxReader::read_device_of(Eyes& eyes, const std::string& link, plan::Snapshot& into) {
+Result<void> LinuxReader::read_device_of(NetSockets& sockets, const std::string& link, plan::Snapshot& into) {
     const auto found = into.links.find(link);
     if (found == into.links.end()) return {};
     into.device_backend = backend_of(found->second, userspace_);
     if (!into.device_backend) return {};
-    auto device =
-        *into.device_backend == plan::Backend::kKernel ? eyes.kernel.get(link) : userspace_.get(link);
+    auto device = read_wireguard(sockets, found->second);
     if (!device) return fail(std::move(device).error());
     into.device = std::move(*device);
     return {};
@@ -204,32 +194,58 @@ Result<void> LinuxReader::read_device_of(Eyes& eyes, const std::string& link, pl
 
 // What other WireGuard devices use. One that does not answer is somebody else's trouble: its rules and routes
 // are in the snapshot, and they are what a mark collides with.
-void LinuxReader::read_marks(Eyes& eyes, const std::string& except, plan::Snapshot& into) {
+void LinuxReader::read_marks(NetSockets& sockets, const std::string& except, plan::Snapshot& into) {
     for (const auto& [name, link] : into.links) {
         if (name == except) continue;
         const auto backend = backend_of(link, userspace_);
         if (!backend) continue;
-        const auto device = *backend == plan::Backend::kKernel ? eyes.kernel.get(name) : userspace_.get(name);
+        const auto device =
+            *backend == plan::Backend::kKernel ? sockets.kernel.get(name) : userspace_.get(name);
         if (device && device->fwmark != 0) into.marks_in_use.insert(device->fwmark);
         if (device && device->listen_port != 0) into.listen_ports.insert(device->listen_port);
     }
 }
 
+Result<WgDevice> LinuxReader::read_wireguard(NetSockets& sockets, const plan::Link& link) {
+    const auto backend = backend_of(link, userspace_);
+    if (!backend) return fail(ErrorCode::kUnsupported, link.name + " is not a WireGuard link");
+    return *backend == plan::Backend::kKernel ? sockets.kernel.get(link.name) : userspace_.get(link.name);
+}
+
 Result<WgDevice> LinuxReader::read_device(const std::string& link, const std::string& netns) {
     WgDevice device;
-    const auto looked = with_eyes(netns, [&](Eyes& eyes) -> Result<void> {
-        auto found = find_link(eyes.netlink, link);
-        if (!found) return fail(std::move(found).error());
+    const auto looked = look_into(netns, [&](NetSockets& sockets) -> Result<void> {
+        auto found = find_link(sockets.netlink, link);
+        WGD_TRY(found);
         if (!*found) return fail(Error{ErrorCode::kNotFound, "there is no link named " + link, ENODEV});
-        const auto backend = backend_of(**found, userspace_);
-        if (!backend) return fail(ErrorCode::kUnsupported, link + " is not a WireGuard link");
-        auto read = *backend == plan::Backend::kKernel ? eyes.kernel.get(link) : userspace_.get(link);
+        auto read = read_wireguard(sockets, **found);
         WGD_TRY(read);
         device = std::move(*read);
         return {};
     });
     WGD_TRY(looked);
     return device;
+}
+
+Result<ports::LinkReading> LinuxReader::read_link(const std::string& link, const std::string& netns) {
+    ports::LinkReading reading;
+    const auto looked = look_into(netns, [&](NetSockets& sockets) -> Result<void> {
+        auto found = find_link(sockets.netlink, link);
+        WGD_TRY(found);
+        if (!*found) return fail(Error{ErrorCode::kNotFound, "there is no link named " + link, ENODEV});
+        auto device = read_wireguard(sockets, **found);
+        WGD_TRY(device);
+        auto addresses = read_addresses(sockets.netlink);
+        WGD_TRY(addresses);
+        for (const auto& [index, prefix] : *addresses)
+            if (index == (*found)->index) reading.addresses.push_back(prefix);
+        reading.link = std::move(**found);
+        reading.device = std::move(*device);
+        return {};
+    });
+    WGD_TRY(looked);
+    if (netns.empty()) reading.dns_problem = dns_.view(link).problem;
+    return reading;
 }
 
 } // namespace wgd::sys

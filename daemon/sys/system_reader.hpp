@@ -6,9 +6,7 @@
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/ports/ports.hpp"
 #include "daemon/sys/dns_control.hpp"
-#include "daemon/sys/net_namespace.hpp"
-#include "daemon/sys/netlink_socket.hpp"
-#include "daemon/sys/nftables.hpp"
+#include "daemon/sys/net_sockets.hpp"
 
 namespace wgd::sys {
 
@@ -26,23 +24,19 @@ class LinuxReader final : public ports::SystemReader {
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
     Result<std::map<std::string, plan::TableState>> read_tables() override { return nftables_.tables(); }
     Result<WgDevice> read_device(const std::string& link, const std::string& netns) override;
+    Result<ports::LinkReading> read_link(const std::string& link, const std::string& netns) override;
 
   private:
-    // The sockets of the namespace that is looked at.
-    struct Eyes {
-        NetlinkSocket& netlink;
-        NetlinkClient& kernel;
-        Nftables& nftables;
-    };
-    Result<void> with_eyes(const std::string& netns, const std::function<Result<void>(Eyes&)>& work);
+    Result<void> look_into(const std::string& netns, const std::function<Result<void>(NetSockets&)>& work);
 
     // Links, routes and the paths to endpoints.
-    Result<void> read_routing(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into);
+    Result<void> read_routing(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
     // Everything else.
-    Result<void> read_rest(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into);
-    Result<void> read_device_of(Eyes& eyes, const std::string& link, plan::Snapshot& into);
-    Result<void> read_paths(Eyes& eyes, const ports::SnapshotScope& scope, plan::Snapshot& into);
-    void read_marks(Eyes& eyes, const std::string& except, plan::Snapshot& into);
+    Result<void> read_rest(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
+    Result<void> read_device_of(NetSockets& sockets, const std::string& link, plan::Snapshot& into);
+    Result<WgDevice> read_wireguard(NetSockets& sockets, const plan::Link& link);
+    Result<void> read_paths(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
+    void read_marks(NetSockets& sockets, const std::string& except, plan::Snapshot& into);
 
     NetlinkSocket& netlink_;
     NetlinkClient& kernel_;

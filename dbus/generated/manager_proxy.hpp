@@ -46,6 +46,11 @@ public:
         return result;
     }
 
+    void Cancel(const std::string& name)
+    {
+        proxy_.callMethod("Cancel").onInterface(INTERFACE_NAME).withArguments(name);
+    }
+
     std::vector<std::string> Save(const std::string& name, const std::map<std::string, sdbus::Variant>& options)
     {
         std::vector<std::string> result;

@@ -130,7 +130,8 @@ void FakeManager::up(const ProfileName& name, Reply<TunnelView> reply) {
     if (word == "roam" || word == "grow" || word == "shrink" || word == "oops") return reply(script(word));
     if (word == "hang") {
         log::debug("hanging"); // what reconnect.sh waits for
-        return hanging_.push_back(std::move(reply));
+        hanging_.push_back(std::move(reply));
+        return;
     }
     if (word == "dropped") return;
     if (const auto at = tunnels_.find(name); at != tunnels_.end()) return reply(at->second);
@@ -161,6 +162,13 @@ void FakeManager::reload(const ProfileName& name, Reply<control::PlanText> reply
     at->second.mtu = 1400;
     if (observer_ != nullptr) observer_->on_tunnel_changed(at->second);
     reply(control::PlanText{{"ip link set dev " + name.str() + " mtu 1400"}, {"a warning about caf\xe9"}});
+}
+
+Result<void> FakeManager::cancel(const ProfileName& name) {
+    if (name.str() != "hang" || hanging_.empty()) return fail(ErrorCode::kNotFound, "nothing is under way");
+    for (const auto& reply : std::exchange(hanging_, {}))
+        reply(fail(ErrorCode::kCancelled, "'hang' was interrupted"));
+    return {};
 }
 
 Result<std::vector<std::string>> FakeManager::save(const ProfileName& name, bool force) {

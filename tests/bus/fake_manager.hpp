@@ -6,7 +6,7 @@
 //              reload sets its MTU to 1400, and finds nothing to do the next time
 //              save changes nothing, and its MTU with force
 //   slow       takes two seconds, by way of "resolving" and "applying"
-//   hang       never answers
+//   hang       never answers, unless it is cancelled
 //   dropped    forgets the reply
 //   throws     throws in every method, as a bug would
 //   err-N      every verb fails with ErrorCode N
@@ -36,6 +36,7 @@ class FakeManager : public control::Manager {
     void up(const ProfileName& name, Reply<control::TunnelView> reply) override;
     void down(const ProfileName& name, Reply<void> reply) override;
     void reload(const ProfileName& name, Reply<control::PlanText> reply) override;
+    Result<void> cancel(const ProfileName& name) override;
     Result<std::vector<std::string>> save(const ProfileName& name, bool force) override;
     void plan(const ProfileName& name, const std::string& verb, Reply<control::PlanText> reply) override;
     Result<std::vector<Diagnostic>> check(const ProfileName& name) override;

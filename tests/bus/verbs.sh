@@ -111,6 +111,15 @@ expect 1 "a bug in the daemon" "$WGCTL" up throws
 has "is an internal error" "$err" "internal error"
 daemon_lives "and the daemon lives on"
 
+"$WGCTL" up hang >"$DIR/out" 2>"$DIR/err" &
+waiting=$!
+wait_for 5 "the call" grep -q hanging "$DIR/daemon.log"
+kill -INT "$waiting"
+wait "$waiting"
+rc=$?
+if [ "$rc" = 130 ]; then pass "an up that is interrupted ends with 130"; else fail "an up that is interrupted: $rc, not 130"; fi
+has "and says so" "$(<"$DIR/err")" "'hang' was interrupted"
+
 expect 0 "text that is not UTF-8" "$WGCTL" up latin
 expect 0 "is shown" "$WGCTL" status latin
 has "with the bad byte replaced" "$out" "peer caf\?"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,17 @@ class FakeDisk final : public ports::ProfileStore, public ports::Journal {
         return records;
     }
 
+    Result<void> set_taken_down(const ProfileName& name, bool taken_down) override {
+        if (taken_down)
+            taken_down_.insert(name);
+        else
+            taken_down_.erase(name);
+        return {};
+    }
+    [[nodiscard]] bool is_taken_down(const ProfileName& name) const override {
+        return taken_down_.count(name) != 0;
+    }
+
     Result<void> save_lock(const std::string& json) override {
         return faults_.around("save lock", [&]() -> Result<void> {
             lock_ = json;
@@ -107,6 +119,7 @@ class FakeDisk final : public ports::ProfileStore, public ports::Journal {
   private:
     Faults& faults_;
     std::string lock_;
+    std::set<ProfileName> taken_down_;
     std::map<std::string, std::string> profiles_;
     std::map<std::string, std::vector<std::string>> undo_;
     std::map<std::string, std::string> records_;

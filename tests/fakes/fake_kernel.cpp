@@ -529,6 +529,18 @@ Result<WgDevice> FakeKernel::read_device(const std::string& name, const std::str
     return device;
 }
 
+Result<ports::LinkReading> FakeKernel::read_link(const std::string& name, const std::string& netns_name) {
+    if (!netns_name.empty()) {
+        FakeKernel* inside = netns(netns_name);
+        if (inside == nullptr) return fail_errno(ErrorCode::kKernel, ENOENT, netns_name);
+        return inside->read_link(name);
+    }
+    auto device = read_device(name);
+    WGD_TRY(device);
+    const FakeLink& link = links_.at(name);
+    return ports::LinkReading{link.link, link.addresses, std::move(*device), dns.view(name).problem};
+}
+
 // ---- somebody else's doing
 
 Result<void> FakeKernel::watch_datapath(const std::string& link) {

@@ -42,6 +42,7 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     Result<plan::Snapshot> read(const ports::SnapshotScope& scope) override;
     Result<std::map<std::string, plan::TableState>> read_tables() override;
     Result<WgDevice> read_device(const std::string& link, const std::string& netns = "") override;
+    Result<ports::LinkReading> read_link(const std::string& link, const std::string& netns = "") override;
     void perform(const plan::Op& op, ports::Done done) override;
     void set_observer(ports::WorldObserver* observer) override { observer_ = observer; }
     Result<void> watch_datapath(const std::string& link) override;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Somebody takes away from a running tunnel, with ip(8), nft(8) and sysctl, every object that it owns, one after the
-# other: it is back within a second, and the log and `wgctl status` tell. Somebody who does not stop is not fought for
+# other (rules, routes, addresses, nftables tables, DNS, the kill switch, what makes it a gateway): it is back within a
+# second, and the log and `wgctl status` tell. Somebody who does not stop is not fought for
 # ever. A link that is deleted, and a datapath that is killed, fail the tunnel or bring it up again, as wgd.toml says.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 
@@ -15,6 +16,7 @@ exec 2> >(grep -v ' Killed  *( exec nsenter')
 make_world
 provider_peer
 start_bus home
+printf '[defaults]\ndns = "file"\n' >"$SCENE/home/wgd.toml"
 start_wgd home
 full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed 's|^AllowedIPs.*|&, 10.77.0.0/16|' | write_profile home home
 snapshot home "$SCENE/before"
@@ -32,8 +34,9 @@ tunnel() { # FILE
             ip $family route show table all dev home | grep -v fe80 | sort
             ip $family rule show
         done
-        nft list ruleset
-        sysctl -n net.ipv4.conf.all.src_valid_mark
+        nft list tables | sort | sed "s/^/nft list /" | bash # in an order that is not that of their making
+        sysctl -n net.ipv4.conf.all.src_valid_mark net.ipv4.ip_forward net.ipv6.conf.all.forwarding
+        cat /etc/resolv.conf
         wg show home fwmark' >"$1" 2>/dev/null
 }
 is_back() {
@@ -41,22 +44,26 @@ is_back() {
     cmp -s "$SCENE/tunnel" "$SCENE/now"
 }
 
-# Time is taken by this shell: what is slow here is the looking.
+# Time is taken by this shell: what is slow here is the looking, and perhaps the machine. So it may be tried three times.
 taken() { # DESCRIPTION COMMAND...
-    local description=$1 begin count
+    local description=$1 begin took count
     shift
     count=$(drift_count)
-    begin=$(date +%s%N)
-    on home "$@" >"$SCENE/out" 2>&1 || {
-        fail "$description: could not be taken away" "$SCENE/out"
-        return
-    }
-    if wait_for 5 "$description" is_back; then
-        pass "$description: back after $((($(date +%s%N) - begin) / 1000000)) ms"
-    else
-        diff -u "$SCENE/tunnel" "$SCENE/now" >"$SCENE/diff"
-        fail "$description" "$SCENE/diff"
-    fi
+    for _ in 1 2 3; do
+        begin=$(date +%s%N)
+        on home "$@" >"$SCENE/out" 2>&1 || {
+            fail "$description: could not be taken away" "$SCENE/out"
+            return
+        }
+        wait_for 5 "$description" is_back || {
+            diff -u "$SCENE/tunnel" "$SCENE/now" >"$SCENE/diff"
+            fail "$description" "$SCENE/diff"
+            return
+        }
+        took=$((($(date +%s%N) - begin) / 1000000))
+        [ "$took" -ge 1000 ] || break
+    done
+    check "$description: back after $took ms" test "$took" -lt 1000
     check "  ... and counted" test "$(drift_count)" -gt "$count"
 }
 
@@ -85,6 +92,7 @@ if on home nft list table inet wgd-home >/dev/null 2>&1; then
 else
     say "(no nftables on this machine)"
 fi
+taken "its DNS entry" bash -c 'echo "nameserver 192.0.2.53" >/etc/resolv.conf'
 check "the log tells of a route" grep -q "home: route 10.77.0.0/16 was removed by somebody; put back" "$SCENE/home/wgd.log"
 check_shown "so does status" wgctl home status home
 check_says "  ... the number and the latest" 'put back: +[0-9]+ times, last: .*by somebody'
@@ -114,6 +122,32 @@ check "other things are put back meanwhile" wait_for 2 "the rule" bash -c \
 check "  ... and counted" test "$(drift_count)" -gt "$taken_before"
 check "the tunnel is up" is_state home up
 
+heading "A kill switch and a gateway"
+check "down" wgctl home down home
+printf '[tunnel.home]\ndns = "file"\nkill_switch = true\nforward = true\nmasquerade = true\nmss_clamp = true\n' \
+    >"$SCENE/home/wgd.toml"
+kill -HUP "$WGD_PID"
+wait_for 5 "the settings" grep -q 'settings read again' "$SCENE/home/wgd.log"
+check "up" wgctl home up home
+tunnel "$SCENE/tunnel"
+check "it is both" bash -c 'grep -q "table inet wgd-lock" "$1" && grep -q masquerade "$1"' - "$SCENE/tunnel"
+taken "the kill switch's table" nft delete table inet wgd-lock
+taken "the rules in it" nft flush table inet wgd-lock
+taken "the table that masquerades" nft delete table inet wgd-home
+taken "its rules" nft flush table inet wgd-home
+taken "the whole ruleset" nft flush ruleset
+taken "IPv4 forwarding" sysctl -qw net.ipv4.ip_forward=0
+taken "IPv6 forwarding" sysctl -qw net.ipv6.conf.all.forwarding=0
+check "the log tells of the kill switch" grep -q "kill switch's nftables table was removed by somebody" "$SCENE/home/wgd.log"
+check "traffic flows" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "down" wgctl home down home
+snapshot home "$SCENE/after"
+check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+printf '[defaults]\ndns = "file"\n' >"$SCENE/home/wgd.toml"
+kill -HUP "$WGD_PID"
+wait_for 5 "the settings" bash -c '[ "$(grep -c "settings read again" "$1")" = 2 ]' - "$SCENE/home/wgd.log"
+check "up as it was" wgctl home up home
+
 heading "The link is deleted: on_link_lost = \"fail\""
 on home ip link delete home
 check "the tunnel is failed" wait_for 5 "failed" is_state home failed
@@ -124,7 +158,7 @@ snapshot home "$SCENE/after"
 check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
 
 heading "The link is deleted, the datapath is killed: on_link_lost = \"rebuild\""
-printf '[tunnel.home]\non_link_lost = "rebuild"\n' >"$SCENE/home/wgd.toml"
+printf '[tunnel.home]\ndns = "file"\non_link_lost = "rebuild"\n' >"$SCENE/home/wgd.toml"
 check "up" wgctl home up home
 check "a reload takes the setting along" wgctl home reload home
 index() { wgctl home status --json home | jq '.tunnels[0] | if .state == "up" then .ifindex else 0 end'; }

@@ -132,8 +132,25 @@ check "up and down once more" wgctl home up home
 check "  ..." wgctl home down home
 check "it is gone" test -z "$(on home ip netns list)"
 
-heading "the link is deleted in there by somebody else"
+heading "what somebody takes away in there is put back"
 check "up" wgctl home up home
+there() { # what the tunnel is in its namespace
+    on home bash -c 'for what in "link show dev home" "address show dev home scope global" "-4 route" "-6 route"; do
+        ip -n vpn -o $what | sed "/fe80/d"; done' 2>/dev/null
+}
+there >"$SCENE/there"
+is_back() { cmp -s "$SCENE/there" <(there); }
+for what in "route delete default" "-6 route delete default" "address flush dev home scope global" \
+    "address delete $TUNNEL_V6/128 dev home" "link set dev home mtu 1300" "link set dev home down"; do
+    # shellcheck disable=SC2086
+    on home ip -n vpn $what
+    check "ip $what: back" wait_for 3 "it" is_back
+done
+check "the log tells" grep -q "home: .*by somebody; put back" "$SCENE/home/wgd.log"
+check "  ... and status" test "$(wgctl home status --json home | jq '.tunnels[0].drift.count')" -ge 6
+check "it works" inside ping -n -c 1 -W 5 10.5.0.1
+
+heading "the link is deleted in there by somebody else"
 on home ip -n vpn link delete home
 check "it is noticed" wait_for 10 "state failed" bash -c '[ "$("$@" | jq -r ".tunnels[0].state")" = failed ]' - \
     nsenter --target "${MACHINE_PID[home]}" --net --mount --root --wdns=/ -- "$BIN/wgctl" status --json home

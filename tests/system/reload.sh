@@ -15,6 +15,7 @@ exec 2> >(grep -v ' Killed  *( exec nsenter')
 make_world
 provider_peer
 start_bus home
+printf '[defaults]\ndns = "file"\n' >"$SCENE/home/wgd.toml"
 start_wgd home
 full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
 snapshot home "$SCENE/before"
@@ -39,11 +40,12 @@ handshakes >"$SCENE/handshake"
 home_device >"$SCENE/device"
 check "it has made its handshake" grep -q '[1-9]' <(cut -f 2 "$SCENE/handshake")
 
-heading "100 peers more, other routes, another MTU"
+heading "100 peers more, other routes, other DNS, another address, another MTU"
 check_shown "a reload without a change" wgctl home reload home
 check_says "  ... does nothing" "nothing to do"
 {
-    full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed '/^\[Interface\]/a MTU = 1300'
+    full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed -e '/^\[Interface\]/a MTU = 1300' \
+        -e 's|^DNS = .*|DNS = 10.5.0.53, corp.example|' -e "s|^Address = .*|&, 10.66.0.1/24|"
     for i in $(seq 1 100); do
         printf '\n[Peer]\nPublicKey = %s\nAllowedIPs = 172.20.%d.0/24\n' "$(head -c 32 /dev/urandom | base64)" "$i"
     done
@@ -56,6 +58,10 @@ check "  ... and does nothing" test "$(on home wg show home peers | wc -l)" = 1
 wgctl home reload home >"$SCENE/steps" 2>&1 && pass "reload" || fail "reload" "$SCENE/steps"
 check "101 peers" test "$(on home wg show home peers | wc -l)" = 101
 check "100 routes" test "$(home_routes | grep -c '^172.20.')" = 100
+check "the DNS" bash -c '[ "$(grep -E "^(nameserver|search)" | tr "\n" " ")" = "nameserver 10.5.0.53 search corp.example " ]' \
+    < <(on home cat /etc/resolv.conf)
+check "the address" grep -q 10.66.0.1/24 <(on home ip address show dev home)
+check "the steps were told, all of them" test "$(grep -cE 'mtu 1300|route add 172.20.|address add 10.66.0.1/24|10.5.0.53' "$SCENE/steps")" -ge 103
 check "the MTU" grep -q 'mtu 1300' <(on home ip link show home)
 check "the stream flows" flows 50
 home_device >"$SCENE/device-now"
@@ -68,6 +74,8 @@ full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed -e '/^PersistentKeepalive/d' | w
 check "reload" wgctl home reload home --json
 check "one peer" test "$(on home wg show home peers | wc -l)" = 1
 check "its keepalive is off" test "$(on home wg show home persistent-keepalive | cut -f 2)" = off
+check "the DNS of before" grep -q '^nameserver 10.5.0.1$' <(on home cat /etc/resolv.conf)
+check "no address more" test "$(on home ip -4 -o address show dev home | wc -l)" = 1
 check "no route of the others" test "$(home_routes | grep -c '^172.20.')" = 0
 check "the stream flows" flows 50
 handshakes >"$SCENE/handshake-now"

@@ -322,6 +322,16 @@ check "one that cannot is no reason to end" in_home systemctl is-active wgd
 printf '[Interface]\nPrivateKey = %s\nAddress = 10.77.0.1/32\n' "$(wg genkey)" |
     (umask 077 && cat >"$ROOT/etc/wireguard/late.conf")
 check "and comes up when it can" wait_for 20 up is_up late
+check "one of them is taken down by hand" in_home wgctl down late
+check "wgd restarts" in_home systemctl restart wgd
+wait_for 10 up is_up home
+check "the other is up" is_up home
+check "this one is not brought back" bash -c "! nsenter --target $INIT --all --wdns=/ -- wgctl status late"
+check "  ... and the log says why" bash -c \
+    "nsenter --target $INIT --all --wdns=/ -- journalctl -u wgd | grep -q 'late: it was taken down by hand, and stays down'"
+check "up by hand" in_home wgctl up late
+check "wgd restarts" in_home systemctl restart wgd
+check "it is up" is_up late
 
 heading "lockdown from the first moment of a boot"
 printf '[daemon]\nlockdown = true\n[defaults]\nbackend = "userspace"\nmtu_probe = true\n' >"$ROOT/etc/wgd/wgd.toml"

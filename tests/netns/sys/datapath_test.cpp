@@ -188,6 +188,7 @@ TEST_CASE("the end of a watched datapath is reported, with the link's") {
         std::string how;
         std::string order;
         void on_world_changed() override {}
+        void on_other_namespace_changed() override {}
         void on_dns_changed() override {}
         void on_link_gone(const std::string& link) override {
             gone.push_back(link);

@@ -20,7 +20,9 @@ namespace {
 struct Observer final : ports::WorldObserver {
     int changes = 0;
     std::vector<std::string> gone;
+    int changes_elsewhere = 0;
     void on_world_changed() override { ++changes; }
+    void on_other_namespace_changed() override { ++changes_elsewhere; }
     void on_dns_changed() override {}
     void on_link_gone(const std::string& link) override { gone.push_back(link); }
     void on_datapath_exit(const std::string&, const std::string&) override {}

@@ -319,3 +319,35 @@ TEST_CASE("a reload takes the settings of its tunnel along") {
     REQUIRE(done->has_value());
     CHECK(mentions((*done)->warnings, "hooks = false"));
 }
+
+TEST_CASE("settings that cannot change while a tunnel is up are warned of, with their place") {
+    World world;
+    const std::string path = "/etc/wgd/wgd.toml";
+    const auto settings = [&](const std::string& text) { return Settings::parse(text, path).value(); };
+    Daemon daemon(world, settings("[tunnel.split]\nbackend = \"kernel\"\n"));
+    world.probe.report.userspace = true;
+    REQUIRE(daemon.up("split")->has_value());
+    Settings now;
+    daemon.manager().read_settings_with([&]() -> Result<Settings> { return now; });
+    const auto expect = [&](const std::string& text, const std::string& warning) {
+        INFO(text);
+        now = settings(text);
+        const auto plan = daemon.plan("split", "reload");
+        REQUIRE(plan->has_value());
+        CHECK(mentions((*plan)->warnings, warning));
+        const auto done = daemon.reload("split");
+        REQUIRE(done->has_value());
+        CHECK(mentions((*done)->warnings, warning));
+        CHECK((*done)->steps.empty());
+    };
+    expect("[tunnel.split]\n\nbackend = \"userspace\"\n",
+           path + ":3: backend userspace waits until it is brought down and up again; it is kernel now");
+    expect("[defaults]\nnetns = \"vpn\"\n[tunnel.split]\nbackend = \"kernel\"\n",
+           path + ":2: netns \"vpn\" waits");
+    now = settings("[tunnel.split]\nbackend = \"kernel\"\n");
+    CHECK((*daemon.reload("split"))->warnings.empty());
+    now = settings("[tunnel.split]\nkill_switch = true\n");
+    REQUIRE(daemon.reload("split")->has_value());
+    expect("[tunnel.split]\nkill_switch = false\n", path + ":2: the kill switch stays closed");
+    expect("", "the settings no longer say kill_switch: the kill switch stays closed");
+}
