@@ -204,7 +204,10 @@ void DatapathProcesses::fail_start(const std::string& link, Error error) {
 void DatapathProcesses::stop(const std::string& link, ports::Done done) {
     auto process = find(link);
     if (!process) {
-        if (process.error().code == ErrorCode::kNotFound) return done({});
+        if (process.error().code == ErrorCode::kNotFound) {
+            ::unlink(log_path(link).c_str()); // of a start that was cut short before there was a process
+            return done({});
+        }
         return done(fail(std::move(process).error()));
     }
     (*process)->stopping.push_back(std::move(done));
