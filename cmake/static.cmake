@@ -23,7 +23,8 @@ endfunction()
 # Before the program's other properties are of use: make it a static one if it is to be.
 function(wgd_link_static program)
   if(WGD_STATIC_DATAPATH)
-    set_target_properties(${program} PROPERTIES WGD_STATIC ON)
+    # Precompiled headers are made for {fmt} as a shared library.
+    set_target_properties(${program} PROPERTIES WGD_STATIC ON DISABLE_PRECOMPILE_HEADERS ON)
   endif()
 endfunction()
 
