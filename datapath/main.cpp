@@ -184,6 +184,7 @@ Result<unsigned> choose_queues() {
 // What exists before the caller gets its prompt back.
 struct Outside {
     io::Tun tun;
+    io::LinkWatch link;
     io::UapiSocket uapi;
     io::Offloads offloads;
 };
@@ -202,11 +203,14 @@ Result<Outside> prepare(const Arguments& arguments) {
     Result<io::Tun> tun = *tun_fd ? io::Tun::adopt(Fd(**tun_fd), *offloads)
                                   : io::Tun::open(arguments.interface, *queues, *offloads);
     WGD_TRY(tun);
+    // Before the socket: who finds that may move the interface to another namespace at once.
+    Result<io::LinkWatch> link = io::LinkWatch::open(tun->index(), tun->name());
+    WGD_TRY(link);
     Result<io::UapiSocket> uapi =
         *uapi_fd ? io::UapiSocket::adopt(Fd(**uapi_fd))
                  : io::UapiSocket::create(std::string(kSocketDirectory), arguments.interface);
     WGD_TRY(uapi);
-    return Outside{std::move(*tun), std::move(*uapi), *offloads};
+    return Outside{std::move(*tun), std::move(*link), std::move(*uapi), *offloads};
 }
 
 // The tunnel's life, in the process that is to be caged. `ready` is called when it serves.
@@ -219,12 +223,10 @@ Result<io::ControlLoop::End> serve(Outside& outside, Fd channel, const std::func
     WGD_TRY(signals);
     Result<Cipher> cipher = choose_cipher();
     WGD_TRY(cipher);
-    Result<io::LinkWatch> link = io::LinkWatch::open(outside.tun.index(), outside.tun.name());
-    WGD_TRY(link);
     log::info("offloads: {}", outside.tun.offloads().to_string());
     const int parent = channel.get();
     auto loop = io::ControlLoop::make(
-        {std::move(outside.tun), std::move(outside.uapi), std::move(*link), std::move(*signals),
+        {std::move(outside.tun), std::move(outside.uapi), std::move(outside.link), std::move(*signals),
          std::make_unique<io::KeptSocketSource>(std::move(channel)), std::move(cipher->for_data_threads),
          std::move(cipher->for_control), outside.offloads});
     WGD_TRY(loop);
@@ -293,7 +295,10 @@ int run(Outside& outside, const std::function<void()>& ready, const std::functio
 
     elsewhere();
     channel->first.reset();
-    { const io::Tun not_ours = std::move(outside.tun); }
+    {
+        const io::Tun not_ours = std::move(outside.tun);
+        const io::LinkWatch nor_this = std::move(outside.link);
+    }
     outside.uapi.close_descriptors();
     Result<Fd> signals = open_signals();
     const Result<void> caged = io::cage::enter_as_keeper();
