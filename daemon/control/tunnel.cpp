@@ -138,7 +138,11 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
     record.fwmark_given = loaded_->profile.fwmark.has_value();
     record.profile_digest = loaded_->digest;
     remember_sysctls(*desired, *snapshot, record);
-    return Prepared{std::move(*desired), std::move(*steps), std::move(record), {}};
+    return Prepared{std::move(*desired),
+                    std::move(*steps),
+                    std::move(record),
+                    {},
+                    snapshot->links.count(name_.str()) != 0};
 }
 
 // What is to go back to its value of before the first tunnel of ours, and what that value was: known from

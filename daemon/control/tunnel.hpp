@@ -121,6 +121,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     // The link is gone, or the datapath behind it; `why` is a sentence.
     void lost(const std::string& why, bool datapath);
+    void link_gone(); // deleted by somebody else
     // Addresses, routes, rules, links or firewall changed, perhaps by somebody else.
     void world_changed();
     [[nodiscard]] bool is_in_namespace() const { return !netns().empty(); }
@@ -150,6 +151,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
         plan::Plan plan;
         Record record;                 // to be written when it is done
         std::set<std::string> waiting; // of an upkeep: repairs that are not made now (Drift)
+        bool link_is_there = false;
     };
     // What a tunnel is made from, new.
     struct Reload {
@@ -182,6 +184,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] PlanText tell(const plan::Plan& plan) const;
     void clear_leftovers(std::function<void(Result<void>)> done);
     void remove(std::function<void(Result<void>)> done);
+    void remove_namespace(std::function<void(Result<void>)> done); // that stayed when all else went
     void vanish();
     void vanish_unless_locked();
 

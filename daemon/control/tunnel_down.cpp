@@ -62,7 +62,7 @@ void Tunnel::clear_leftovers(std::function<void(Result<void>)> done) {
 }
 
 void Tunnel::remove(std::function<void(Result<void>)> done) {
-    if (!has_record_) return done({});
+    if (!has_record_) return is_in_namespace() ? remove_namespace(std::move(done)) : done({});
     // From here on recovery finishes the removal instead of undoing it.
     const Record before = record_;
     record_.intent = Record::Intent::kDown;
@@ -108,6 +108,21 @@ void Tunnel::remove(std::function<void(Result<void>)> done) {
                      if (auto removed = self.ports_.journal.remove_record(self.name_); !removed)
                          log::warning("{}: {}", self.name_.str(), removed.error().message);
                      done({});
+                 }));
+}
+
+// When the tunnel was lost its namespace may have been in use: by the very program that deleted the link.
+void Tunnel::remove_namespace(std::function<void(Result<void>)> done) {
+    auto snapshot = look({});
+    if (!snapshot) return done(fail(std::move(snapshot).error()));
+    auto steps = plan::diff(plan::derive_absent(name_, policy()), *snapshot);
+    if (!steps) return done(fail(std::move(steps).error()));
+    if (steps->empty()) return done({});
+    busy_ = true;
+    applier_.run(transaction(std::move(*steps), false, [](Tunnel&) { return Result<void>{}; }),
+                 guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
+                     self.busy_ = false;
+                     done(outcome.error ? Result<void>(fail(std::move(*outcome.error))) : Result<void>{});
                  }));
 }
 

@@ -52,6 +52,8 @@ void Tunnel::look_for_drift() {
         log::warning("{}: {}", name_.str(), last_error_);
         return enter(TunnelState::kUp);
     }
+    // Seen before it was announced, as it happens inside of a namespace.
+    if (!prepared->link_is_there) return link_gone();
     if (const auto chance = drift_.next_chance(begin)) look_soon(*chance);
     if (prepared->plan.empty() && prepared->record == record_) return;
     for (const plan::Step& step : prepared->plan.steps)
@@ -86,6 +88,10 @@ void Tunnel::note_drift(const plan::Op& repair, const Record& next) {
 }
 
 // ---- the link itself
+
+void Tunnel::link_gone() {
+    lost("its link '" + name_.str() + "' was deleted by somebody else", false);
+}
 
 void Tunnel::lost(const std::string& why, bool datapath) {
     if (busy_) {

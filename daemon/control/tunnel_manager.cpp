@@ -252,8 +252,7 @@ void TunnelManager::on_dns_changed() {
 }
 
 void TunnelManager::on_link_gone(const std::string& link) {
-    if (const auto tunnel = find_link(link))
-        tunnel->lost("its link '" + link + "' was deleted by somebody else", false);
+    if (const auto tunnel = find_link(link)) tunnel->link_gone();
 }
 
 void TunnelManager::on_datapath_exit(const std::string& link, const std::string& how) {

@@ -26,6 +26,7 @@ void Tunnel::reconcile() {
         last_error_ = prepared.error().message;
         return enter(TunnelState::kUp);
     }
+    if (!unfinished && !prepared->link_is_there) return link_gone();
     plan_warnings_ = prepared->plan.warnings;
     if (prepared->plan.empty() && prepared->record == record_) return endpoints_->applied(record_.endpoints);
     // Two who write the same file in turns must not do so for ever.
