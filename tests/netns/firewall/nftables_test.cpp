@@ -34,6 +34,7 @@ LockTable lock(bool allow_lan) {
          0xca6d,
          {},
          true,
+         true,
          {*IpPrefix::parse("203.0.113.0/24"), *IpPrefix::parse("203.0.113.128/25"),
           *IpPrefix::parse("2001:db8:9::/48")}}};
     return table;
