@@ -102,6 +102,59 @@ check_same "the same keys, endpoint, allowed IPs" "$SCENE/device" "$SCENE/device
 bus_view home "$SCENE/adopted-view"
 check_same "the same on the bus" "$SCENE/kernel-view" "$SCENE/adopted-view"
 
+heading "wgctl reload under a TCP stream"
+start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
+wait_for 10 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
+start home stream socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream"
+stream=$STARTED
+flows() { # MORE: that many further lines arrive, now
+    local target
+    target=$(($(wc -l <"$SCENE/stream" 2>/dev/null || echo 0) + $1))
+    wait_for 20 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
+}
+check "it flows" flows 10
+handshake_of() { on home wg show home latest-handshakes | grep "^$PEER_PUBLIC"; }
+handshake_of >"$SCENE/handshake"
+{
+    full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed '/^\[Interface\]/a MTU = 1300'
+    for i in $(seq 1 20); do
+        printf '\n[Peer]\nPublicKey = %s\nAllowedIPs = 172.20.%d.0/24\n' "$(head -c 32 /dev/urandom | base64)" "$i"
+    done
+} | write_profile home home
+check "reload: 20 peers more, 20 routes, another MTU" wgctl home reload home
+check "21 peers" test "$(on home wg show home peers | wc -l)" = 21
+check "20 routes" test "$(on home ip -4 route show table main dev home | grep -c '^172.20.')" = 20
+check "the MTU" grep -q 'mtu 1300' <(on home ip link show home)
+check "the stream flows" flows 10
+full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
+check "reload: back to what was" wgctl home reload home
+check "one peer" test "$(on home wg show home peers | wc -l)" = 1
+check "the stream flows" flows 10
+handshake_of >"$SCENE/handshake-now"
+check_same "no handshake was made again" "$SCENE/handshake" "$SCENE/handshake-now"
+kill "$stream"
+
+heading "Somebody takes parts of it away"
+tunnel_state() { # FILE
+    on home bash -c '
+        ip -o link show dev home | sed -E "s/^[0-9]+: //; s/ link\/.*//"
+        ip -o address show dev home | sed -E "s/^[0-9]+: //" | sort
+        for family in -4 -6; do ip $family route show table all dev home | sort; ip $family rule show; done
+        wg show home fwmark' >"$1" 2>/dev/null
+}
+is_back() {
+    tunnel_state "$SCENE/now"
+    cmp -s "$SCENE/tunnel" "$SCENE/now"
+}
+tunnel_state "$SCENE/tunnel"
+table=$(on home ip -4 -j rule show | jq -r "[.[] | select(has(\"not\") and has(\"fwmark\"))][0].table")
+for what in "ip route delete default table $table" "ip -6 rule delete not fwmark $table table $table" \
+    "ip address delete $TUNNEL_V4/32 dev home" "ip link set dev home mtu 1280" "ip link set dev home down"; do
+    on home $what # words
+    check "$what: it is put back" wait_for 10 "$what" is_back
+done
+check "traffic flows" ping_ok home "$INTERNET_V6"
+
 heading "The link is taken away by someone else"
 on home ip link delete home
 check "the tunnel is failed" wait_for 10 "failed" is_state home failed
@@ -118,6 +171,24 @@ check_same "the machine is as before, but for send_redirects" "$SCENE/expected" 
 cp "$SCENE/after" "$SCENE/before"
 stop "$WGD_PID"
 [ -z "${WGD_SHORT:-}" ] || finish
+
+heading "In a network namespace of its own"
+printf '[tunnel.home]\nnetns = "vpn"\n' >"$SCENE/home/wgd.toml"
+start_wgd home
+check "up" wgctl home up home
+check "the link is in there, and the kernel's" bash -c 'nsenter -t "$1" -n -m -r -w/ ip -n vpn -details link show home | grep -qw wireguard' - "${MACHINE_PID[home]}"
+check "what runs in there goes through the tunnel" wgctl home exec home -- ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "  ... and what does not goes as before" test "$(on home ip -j route get "$INTERNET_V4" | jq -r '.[0].dev')" = eth0
+stop "$WGD_PID" KILL
+start_wgd home
+check "killed, and up again in there" wait_for 10 "up" is_state home up
+check "  ... works" wgctl home exec home -- ping -n -c 1 -W 5 "$INTERNET_V6"
+check "down" wgctl home down home
+check "the namespace is gone" test -z "$(on home ip netns list)"
+stop "$WGD_PID"
+rm "$SCENE/home/wgd.toml"
+snapshot home "$SCENE/after"
+check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
 
 heading "Keys, endpoints and peers by netlink: many peers, every kind of address"
 {
