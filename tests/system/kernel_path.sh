@@ -185,10 +185,10 @@ check "killed, and up again in there" wait_for 10 "up" is_state home up
 check "  ... works" wgctl home exec home -- ping -n -c 1 -W 5 "$INTERNET_V6"
 check "down" wgctl home down home
 check "the namespace is gone" test -z "$(on home ip netns list)"
-stop "$WGD_PID"
-rm "$SCENE/home/wgd.toml"
 snapshot home "$SCENE/after"
 check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+stop "$WGD_PID"
+rm "$SCENE/home/wgd.toml"
 
 heading "Keys, endpoints and peers by netlink: many peers, every kind of address"
 {
