@@ -72,7 +72,7 @@ memory=$(resident "$worker")
 rounds 1000
 grown=$(($(resident "$worker") - memory))
 most=1024
-if ldd "$DATAPATH" | grep -qE 'lib[at]san'; then most=65536; fi # a sanitizer keeps what was freed for a while
+case $(ldd "$DATAPATH") in *lib[at]san*) most=65536 ;; esac # a sanitizer keeps what was freed for a while
 [ "$grown" -lt "$most" ] || fail "a thousand rounds of configuration took $grown KiB"
 settled() { [ "$(descriptors "$worker")" -le "$before" ] && [ "$(descriptors "$keeper")" -le "$keeper_before" ]; }
 wait_for 10 settled || fail "descriptors: $(descriptors "$worker") and $(descriptors "$keeper"), not $before and $keeper_before"
