@@ -223,15 +223,14 @@ Result<ControlLoop::End> ControlLoop::run() {
     if (parent_fd_ >= 0) WGD_TRY(watch(epoll_.get(), parent_fd_, Source::kParent));
     link_changed(); // the answer to LinkWatch::open()'s question
     for (;;) {
-        arm_timer();
-        int patience = -1;
+        bool due = arm_timer();
+        int patience = due ? 0 : -1;
         for (auto& queue : handshakes_)
             if (!queue->prepare_to_wait()) patience = 0;
         constexpr int kEvents = 16;
         epoll_event events[kEvents];
         const int count = ::epoll_wait(epoll_.get(), events, kEvents, patience);
         if (count < 0 && errno != EINTR) return fail_errno(ErrorCode::kIo, errno, "epoll_wait failed");
-        bool due = false;
         for (int i = 0; i < count; ++i) {
             const std::size_t lane = events[i].data.u64 >> kLaneShift;
             switch (static_cast<Source>(events[i].data.u64 & ((1U << kLaneShift) - 1))) {
@@ -279,10 +278,11 @@ Result<ControlLoop::End> ControlLoop::run() {
     }
 }
 
-void ControlLoop::arm_timer() {
+bool ControlLoop::arm_timer() {
     std::optional<Instant> deadline = engine_->next_deadline();
     if (forget_sources_at_ && (!deadline || *forget_sources_at_ < *deadline)) deadline = forget_sources_at_;
-    if (deadline == armed_) return;
+    if (deadline == armed_) return false;
+    if (deadline && *deadline <= system_clock().now()) return true;
     armed_ = deadline;
     itimerspec when{};
     if (deadline) {
@@ -291,6 +291,7 @@ void ControlLoop::arm_timer() {
         when.it_value.tv_nsec = since_boot % 1'000'000'000;
     }
     ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    return false;
 }
 
 void ControlLoop::handle_handshakes() {

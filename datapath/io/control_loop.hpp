@@ -67,7 +67,7 @@ class ControlLoop {
     void handle_handshakes();
     void service();
     void flush_outbox();
-    void arm_timer();
+    bool arm_timer(); // true: something is due already
     void transmit(std::size_t number); // the threads
     void receive(std::size_t number);
     void stop_threads();

@@ -111,8 +111,13 @@ void Engine::Impl::plan(Peer& peer) {
         consider(peer.retransmit_at);
         consider(peer.forget_at);
         consider(persistent_deadline(peer));
-        if (const Stamp since = peer.unanswered_since.load(); since != kNoStamp)
-            consider(from_stamp(since) + kNewHandshakeTime + peer.new_handshake_jitter);
+        if (const Stamp since = peer.unanswered_since.load(); since != kNoStamp) {
+            // The answer will bring up an earlier deadline, that of a keepalive. Looking then anyway spares
+            // the data threads asking for it at every question and answer.
+            const Instant answered = from_stamp(since) + kKeepaliveTimeout;
+            consider(answered > latest ? answered
+                                       : from_stamp(since) + kNewHandshakeTime + peer.new_handshake_jitter);
+        }
         if (const Stamp since = peer.owed_since.load(); since != kNoStamp)
             consider(from_stamp(since) + kKeepaliveTimeout);
 

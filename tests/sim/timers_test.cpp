@@ -324,3 +324,17 @@ TEST_CASE("a wall clock set back does not lock a peer out", "[timers]") {
     pair.world.run_for(1s);
     CHECK(pair.b.delivered.size() == 1);
 }
+
+TEST_CASE("questions and answers do not ask for the control thread", "[timers]") {
+    Pair pair;
+    pair.b.on_delivery = [&] { pair.b_to_a(); };
+    pair.connect();
+    pair.a.delivered.clear();
+    const unsigned before = pair.a.wakes + pair.b.wakes;
+    for (int question = 0; question < 500; ++question) { // five seconds
+        pair.a_to_b();
+        pair.world.run_for(10ms);
+    }
+    CHECK(pair.a.delivered.size() == 500);
+    CHECK(pair.a.wakes + pair.b.wakes <= before + 2);
+}

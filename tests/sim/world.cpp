@@ -22,7 +22,8 @@ Node::Node(World& world, Endpoint address, std::uint64_t seed)
     , random_(seed)
     , control_aead_(crypto::make_aead(crypto::AeadBackend::kSodium))
     , data_aead_(crypto::make_aead(crypto::AeadBackend::kSodium))
-    , engine_(std::make_unique<wg::Engine>(wg::EngineEnvironment{&random_, control_aead_.get(), {}}))
+    , engine_(std::make_unique<wg::Engine>(
+          wg::EngineEnvironment{&random_, control_aead_.get(), [this] { ++wakes; }}))
     , thread_(std::make_unique<wg::DataThread>(engine_->data_path().attach(*data_aead_)))
     , private_key_(crypto::generate_private_key(random_))
     , public_key_(derive_public_key(private_key_)) {}
@@ -88,6 +89,7 @@ void Node::send_many(const std::vector<Bytes>& inner) {
 }
 
 void Node::receive(const std::vector<Datagram>& batch) {
+    const std::size_t before = delivered.size();
     std::vector<Bytes> buffers;
     std::vector<Path> paths;
     for (const Datagram& datagram : batch) {
@@ -121,6 +123,7 @@ void Node::receive(const std::vector<Datagram>& batch) {
             break;
         }
     }
+    if (on_delivery && delivered.size() > before) on_delivery();
     service();
 }
 

@@ -68,6 +68,8 @@ class Node {
     std::vector<Bytes> delivered;    // to the TUN
     std::vector<Bytes> unreachables; // ICMP written back
     std::vector<wg::Drop> dropped;
+    std::function<void()> on_delivery; // called for what was delivered, before the control thread's turn
+    unsigned wakes = 0;                // how often a data thread asked for the control thread
     std::size_t handshake_backlog = 0; // claimed to be waiting behind every handshake message
 
     // From the network.
