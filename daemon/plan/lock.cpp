@@ -58,7 +58,11 @@ class Rules {
     void chain(std::string_view name, std::string_view hook) {
         add("    chain {} {{\n        type filter hook {} priority filter - 1; policy drop;\n", name, hook);
     }
-    void end() { text_ += "    }\n"; }
+    // The policy alone would leak. A transaction that replaces a table changes all rules at one instant, but
+    // the policy of a new chain is set later, and the old chain is gone before that: nf_tables_commit()
+    // unhooks it on its way through the transaction, and a new chain accepts until
+    // nft_chain_commit_drop_policy(). With a last rule that drops there is nothing left to the policy.
+    void end() { text_ += "        drop\n    }\n"; }
     template <class... Args>
     void rule(fmt::format_string<Args...> format, Args&&... args) {
         text_ += "        ";

@@ -6,13 +6,16 @@
 listen() { wire_listen provider eth0 "$HOME_V4" "$PEER_V4" "$PEER_PORT"; }
 
 # Until everything that was sent before is in the capture: a packet of the attacker's, sent now, is in it.
+# Each has a port of its own, also in a subshell: the marks are counted in a file. Without it the count means nothing.
 settle() {
-    SETTLED=$((${SETTLED:-20000} + 1))
-    on provider python3 -c "
-import socket
-socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$HOME_V4', $SETTLED))"
-    wait_for 10 "the capture" bash -c '[ "$(tcpdump -n -r "$1" "udp dst port $2" 2>/dev/null | wc -l)" -gt 0 ]' - \
-        "$WIRE_DIR/other.pcap" "$SETTLED"
+    local port
+    echo mark >>"$SCENE/marks"
+    port=$((20000 + $(wc -l <"$SCENE/marks")))
+    on provider bash -c 'echo mark >/dev/udp/$0/$1' "$HOME_V4" "$port"
+    WGD_POLL=0.02 wait_for 20 "the capture" captured "$port" >&2 || abort "the capture does not keep up" >&2
+}
+captured() { # PORT
+    [ "$(wire_count other "udp dst port $1")" -gt 0 ]
 }
 
 # Packets of home's in clear, of those that the attack sends.

@@ -33,8 +33,16 @@ constexpr const char* kNoNames = "meta l4proto { tcp, udp } th dport { 53, 853 }
 TEST_CASE("lock: nothing but the necessary leaves when nothing is excluded") {
     const std::string leaving = chain({{tunnel("home")}, false}, "leaving");
     CHECK(leaving.find("policy drop") != std::string::npos);
-    CHECK(leaving.find(kNoNames) == std::string::npos); // the policy does it
+    CHECK(leaving.find(kNoNames) == std::string::npos); // the last rule does it
     CHECK(leaving.find("192.168.0.0/16") == std::string::npos);
+}
+
+TEST_CASE("lock: every chain ends with a drop, for the policy comes late when a table is replaced") {
+    for (const LockTable& table : {LockTable{}, LockTable{{tunnel("home", {"203.0.113.0/24"})}, true}})
+        for (const char* name : {"leaving", "entering", "passing"}) {
+            const std::string rules = chain(table, name);
+            CHECK(rules.substr(rules.rfind("\n", rules.size() - 2) + 1) == "        drop\n");
+        }
 }
 
 TEST_CASE("lock: no name is asked in an excluded range or on the local network") {
