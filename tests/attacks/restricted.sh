@@ -71,6 +71,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 EOT
 start home wgd python3 "$SCENE/no_nft.py" "$BIN/wgd" --config "$SCENE/home/wgd.toml" --runtime-dir /run/wgd
 WGD_PID=$STARTED
+# shellcheck disable=SC2034 # scene.sh reads it
 LOGS_OF_INTEREST=("$SCENE/home/wgd.log")
 wait_for 15 "wgd's name on the bus" wgd_up_or_dead home
 wgd_has_name home || abort "wgd does not start"

@@ -16,6 +16,7 @@ enter_scene "$@"
 ip link add wgprobe type wireguard 2>/dev/null || skip "this kernel has no WireGuard"
 ip link delete wgprobe
 
+# shellcheck disable=SC2034 # world.sh reads it
 WGD_STOCK_PEER=kernel
 make_world
 provider_peer

@@ -188,6 +188,7 @@ on internet bash -euc "
     ip route add 10.5.0.0/24 via 198.51.100.1"
 make_keys
 provider_peer
+# shellcheck disable=SC2034 # scene.sh reads it
 LOGS_OF_INTEREST=("$SCENE/journal")
 keep_journal() { in_home journalctl --no-pager --output=cat >"$SCENE/journal" 2>&1; }
 
