@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "common/base/log.hpp"
 
@@ -33,24 +34,53 @@ plan::LockMode KillSwitch::mode_of(const ProfileName& name) const {
     return wanted(holds_, lockdown_)->allow_lan ? plan::LockMode::kLan : plan::LockMode::kOn;
 }
 
+Result<KillSwitch::Holds> KillSwitch::written_down() {
+    const auto text = journal_.load_lock();
+    WGD_TRY(text);
+    if (text->empty()) return Holds{};
+    return holds_from_json(*text);
+}
+
 void KillSwitch::recover(plan::LockMode lockdown, Done done) {
-    auto text = journal_.load_lock();
-    if (!text) return done(fail(std::move(text).error()));
-    Holds holds;
-    if (!text->empty()) {
-        auto parsed = holds_from_json(*text);
-        if (!parsed) return done(fail(std::move(parsed).error()));
-        holds = std::move(*parsed);
-    }
+    lockdown_ = lockdown;
     // Without nftables there is no table; if one is wanted, making it says why it cannot be.
     if (const auto tables = reader_.read_tables())
         if (const auto found = tables->find(std::string(plan::kLockTable)); found != tables->end())
             digest_ = found->second.digest.empty() ? "?" : found->second.digest;
-    if (!holds.empty()) log::notice("the kill switch is closed ({} tunnel(s))", holds.size());
-    // Whatever is there in our name, also somebody's imitation of it, is made what it should be.
-    holds_ = std::move(holds);
-    lockdown_ = lockdown;
-    enqueue([](State&) {}, std::move(done), wanted(holds_, lockdown_).has_value());
+
+    auto holds = written_down();
+    // In doubt, closed: a daemon of another version wrote it, or somebody emptied /run.
+    if (!digest_.empty() && (!holds || holds->empty()))
+        doubt_ = holds ? Doubt::kUnrecorded : Doubt::kUnreadable;
+    if (holds) {
+        holds_ = std::move(*holds);
+        if (!holds_.empty()) log::notice("the kill switch is closed ({} tunnel(s))", holds_.size());
+        if (in_doubt()) return done({});
+        // Whatever is there in our name, also somebody's imitation of it, is made what it should be.
+        return enqueue([](State&) {}, std::move(done), wanted(holds_, lockdown_).has_value());
+    }
+    if (in_doubt() || lockdown_ == plan::LockMode::kOff) return done(fail(std::move(holds).error()));
+    enqueue([](State&) {},
+            [unreadable = std::move(holds).error(), done = std::move(done)](Result<void> closed) {
+                done(closed ? fail(unreadable) : std::move(closed));
+            },
+            true);
+}
+
+void KillSwitch::settle(Done done) {
+    const Doubt doubt = std::exchange(doubt_, Doubt::kNone);
+    if (doubt == Doubt::kNone) return done({});
+    const bool wants_one =
+        busy_ || !tasks_.empty() || wanted(holds_, lockdown_); // what is on its way are holds
+    if (!wants_one && doubt == Doubt::kUnreadable) {
+        digest_.clear();
+        log::error(
+            "whose the closed kill switch is cannot be known; it stays closed until a tunnel that has one is "
+            "brought up and down, or `nft delete table inet {}`",
+            plan::kLockTable);
+        return done({});
+    }
+    enqueue([](State&) {}, std::move(done), true);
 }
 
 void KillSwitch::close(const ProfileName& name, Hold hold, Done done) {
@@ -67,7 +97,8 @@ void KillSwitch::set_lockdown(plan::LockMode lockdown, Done done) {
 }
 
 void KillSwitch::world_changed() {
-    if (digest_.empty() || busy_) return;
+    look_again_ = busy_;
+    if (digest_.empty() || in_doubt() || busy_) return;
     const auto tables = reader_.read_tables();
     if (!tables) return;
     const auto found = tables->find(std::string(plan::kLockTable));
@@ -136,7 +167,9 @@ void KillSwitch::finish(Result<void> result, Done done) {
     busy_ = false;
     const std::weak_ptr<bool> weak = alive_;
     done(std::move(result));
-    if (!weak.expired() && !busy_) next();
+    if (weak.expired() || busy_) return;
+    if (!tasks_.empty()) return next();
+    if (look_again_) world_changed();
 }
 
 void KillSwitch::note_content() {

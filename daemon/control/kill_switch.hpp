@@ -8,6 +8,7 @@
 // Changes are done one after the other.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -41,8 +42,15 @@ class KillSwitch {
         , journal_(journal) {}
 
     // After a restart, before anything else: what an earlier daemon wrote down holds again, with or without a
-    // lockdown. An error leaves the table as it was found.
+    // lockdown. If nothing is written down, or nothing that can be read (then it is an error), a table that
+    // is there stays as it is until settle().
     void recover(plan::LockMode lockdown, Done done);
+    // recover() found a table of which it does not know whose it is: every tunnel that is up and wants it
+    // closed has to say so again.
+    [[nodiscard]] bool in_doubt() const { return doubt_ != Doubt::kNone; }
+    // They have: the table becomes what is wanted now. What was written down and could not be read may have
+    // been of a tunnel that is not up: then a table that nobody else wants stays.
+    void settle(Done done);
 
     // From now on only what the holds and this one list passes. An error means that nothing has changed.
     void close(const ProfileName& name, Hold hold, Done done);
@@ -69,6 +77,7 @@ class KillSwitch {
     };
     using Change = std::function<void(State&)>;
 
+    Result<Holds> written_down();
     void enqueue(Change change, Done done, bool anew = false);
     void next();
     void finish(Result<void> result, Done done);
@@ -81,7 +90,10 @@ class KillSwitch {
     plan::LockMode lockdown_ = plan::LockMode::kOff;
     std::string digest_;      // of the table as we made it; empty: there is none of ours
     std::size_t content_ = 0; // plan::TableState
+    enum class Doubt : std::uint8_t { kNone, kUnrecorded, kUnreadable };
+    Doubt doubt_ = Doubt::kNone;
     bool busy_ = false;
+    bool look_again_ = false; // somebody may have changed it while we were busy
     struct Task {
         Change change;
         Done done;

@@ -113,12 +113,16 @@ struct TunnelManager::Recovery : std::enable_shared_from_this<Recovery> {
         if (waiting.empty()) {
             for (const auto& [name, hold] : manager.kill_switch_.all())
                 if (!manager.find(name)) manager.make(name)->recover_locked();
-            if (manager.kill_switch_.lockdown() != plan::LockMode::kOff)
+            KillSwitch& lock = manager.kill_switch_;
+            if (lock.lockdown() != plan::LockMode::kOff || lock.in_doubt())
                 for (const auto& [name, tunnel] : manager.tunnels_)
-                    tunnel->hold_lock();
-            const auto finished = std::exchange(done, nullptr);
-            if (finished) finished({});
-            return;
+                    if (tunnel->wanted_lock() != plan::LockMode::kOff) tunnel->hold_lock();
+            return lock.settle([self = shared_from_this()](const Result<void>& settled) {
+                if (!settled)
+                    log::error("the kill switch is not as it should be: {}", settled.error().message);
+                const auto finished = std::exchange(self->done, nullptr);
+                if (finished) finished({});
+            });
         }
         auto [tunnel, record] = std::move(waiting.back());
         waiting.pop_back();

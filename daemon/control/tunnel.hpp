@@ -113,7 +113,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     // After a restart: nothing of it is there but its hold on the kill switch.
     void recover_locked();
-    // Lockdown was turned on while it is up.
+    // What the settings say: its own, or else lockdown.
+    [[nodiscard]] plan::LockMode wanted_lock() const;
+    // It is up without a hold: lockdown was turned on, or what was written down is lost.
     void hold_lock();
 
     // Its kill switch was opened by somebody, and is closed again.
@@ -188,7 +190,6 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void vanish();
     void vanish_unless_locked();
 
-    [[nodiscard]] plan::LockMode wanted_lock() const;
     [[nodiscard]] KillSwitch::Hold hold_for(const Record& record) const;
     void close_lock(KillSwitch::Done done);
     std::function<void(KillSwitch::Done)> widen_lock(const Record& next);

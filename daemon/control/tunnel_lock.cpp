@@ -114,7 +114,8 @@ void Tunnel::vanish_unless_locked() {
 void Tunnel::hold_lock() {
     if (state_ != TunnelState::kUp || host_.kill_switch().holds(name_)) return;
     if (!record_.mark)
-        return log::error("{}: lockdown cuts it off until it is brought down and up again", name_.str());
+        return log::error("{}: the closed kill switch cuts it off until it is brought down and up again",
+                          name_.str());
     host_.kill_switch().close(name_, hold_for(record_), [name = name_](const Result<void>& held) {
         if (!held) log::error("{}: {}", name.str(), held.error().message);
     });

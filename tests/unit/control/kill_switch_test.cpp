@@ -152,6 +152,69 @@ TEST_CASE("kill switch: it survives the daemon, with and without the tunnel") {
     CHECK(scene.world.disk.clean());
 }
 
+TEST_CASE("kill switch: what was written down is lost, or of another version: closed in doubt") {
+    Scene scene;
+    const std::string before = scene.world.kernel.dump();
+    const std::string lost = GENERATE("", "{\"version\":2}", "garbage");
+    Settings settings = locked();
+    settings.lockdown = GENERATE(plan::LockMode::kOff, plan::LockMode::kOn);
+    {
+        Daemon daemon(scene.world, settings);
+        REQUIRE(*daemon.recover());
+        REQUIRE(*daemon.up("home"));
+    }
+    scene.world.bury_daemon();
+    REQUIRE(scene.world.disk.save_lock(lost));
+    const std::string table = scene.world.kernel.table(kTable);
+    bool opened = false; // looked at before every change of the world; none is made to fail
+    scene.world.faults.fail_if([&](const std::string&) {
+        opened = opened || !scene.closed();
+        return false;
+    });
+
+    SECTION("the tunnel is up: it closes again what it had closed") {
+        Daemon daemon(scene.world, settings);
+        REQUIRE(*daemon.recover());
+        CHECK(daemon.state("home") == TunnelState::kUp);
+        CHECK(scene.world.kernel.table(kTable) == table);
+        CHECK_FALSE(opened);
+        scene.world.faults.fail_if(nullptr);
+        REQUIRE(*daemon.down("home"));
+        daemon.manager().set_settings(Settings{});
+        scene.world.turns.run();
+        CHECK(scene.world.kernel.dump() == before);
+        CHECK(scene.world.disk.clean());
+    }
+    SECTION("nobody is up, and nobody wants it: it stays if it may have been somebody's") {
+        scene.world.kernel.delete_link("home");
+        scene.world.disk.records().clear();
+        Daemon daemon(scene.world, Settings{});
+        REQUIRE(*daemon.recover());
+        CHECK(scene.closed() == !lost.empty());
+    }
+    SECTION("nobody is up, and lockdown wants it") {
+        scene.world.kernel.delete_link("home");
+        scene.world.disk.records().clear();
+        settings.lockdown = plan::LockMode::kOn;
+        Daemon daemon(scene.world, settings);
+        REQUIRE(*daemon.recover());
+        CHECK(scene.closed());
+        CHECK_FALSE(scene.lets("oifname \"home\" accept"));
+        CHECK_FALSE(opened);
+    }
+    scene.world.faults.fail_if(nullptr);
+}
+
+TEST_CASE("lockdown: nothing that can be read is written down and no table is there: closed") {
+    Scene scene;
+    REQUIRE(scene.world.disk.save_lock("garbage"));
+    Settings settings;
+    settings.lockdown = plan::LockMode::kOn;
+    Daemon daemon(scene.world, settings);
+    REQUIRE(*daemon.recover());
+    CHECK(scene.closed());
+}
+
 TEST_CASE("kill switch: a daemon that dies at any point of up leaves it closed or untouched, never half") {
     const auto when = GENERATE(fakes::Faults::When::kBefore, fakes::Faults::When::kAfter);
     for (int n = 0;; ++n) {
