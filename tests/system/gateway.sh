@@ -11,9 +11,17 @@
 # The internet has no route back to 10.9.0.0/24: only what is masqueraded is answered.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 . "$WGD_SOURCE/tests/system/traffic.sh"
+. "$WGD_SOURCE/tests/system/debian.sh"
 
-need_tools wg wireguard-go nft jq socat ping python3 tcpdump conntrack ufw
+need_tools wg wireguard-go nft jq socat ping python3 tcpdump conntrack ufw iptables
 need_programs wgd wgctl wgd-datapath
+FIREWALLD="firewalld python3-firewall python3-nftables gir1.2-nm-1.0 libnm0" DOCKER="docker.io containerd runc"
+if [ "${WGD_IN_SCENE:-}" != 1 ]; then
+    for package in $FIREWALLD $DOCKER; do unpack_debian "$package"; done
+    # What the package's maintainer script would do; without it polkit does not know what it is asked about.
+    ln -sf org.fedoraproject.FirewallD1.server.policy.choice \
+        "$WGD_BUILD/debs/firewalld/usr/share/polkit-1/actions/org.fedoraproject.FirewallD1.policy"
+fi
 enter_scene "$@"
 
 heading "Three machines; the gateway forwards nothing yet"
@@ -96,6 +104,8 @@ client office "$HOME_KEY" 10.9.0.2 fd09::2
 on roamer ip route add default dev office
 on roamer ip -6 route add default dev office
 start_mirror internet
+on gateway bash -c "cp -a $WGD_BUILD/debs/firewalld/etc/firewalld /etc/
+    install -D -t /etc/dbus-1/system.d $WGD_BUILD/debs/firewalld/usr/share/dbus-1/system.d/*.conf"
 start_bus gateway
 start_wgd gateway
 snapshot gateway "$SCENE/before"
@@ -232,23 +242,56 @@ check "the internet still answers" ping_ok roamer "$INTERNET_V4"
 check "with it, they do not" bash -c '! nsenter --target "$1" --net ping -n -c 3 -i 0.2 -W 1 10.9.0.3' - "${MACHINE_PID[roamer]}"
 check "wgctl down office" wgctl gateway down office
 
-heading "A firewall of somebody else's is named"
-barrier() { # NFT-TEXT REGEX DESCRIPTION
-    on gateway nft -f - <<<"$1"
-    check_shown "wgctl plan office" wgctl gateway plan office
-    check_says "$3" "$2"
-    on gateway nft flush ruleset
-}
-barrier 'table ip filter {
-chain FORWARD { type filter hook forward priority 0; policy drop; jump DOCKER-USER
-}
-chain DOCKER-USER { return
-}
-}' 'iptables -I DOCKER-USER -i office -j ACCEPT' "Docker's"
-barrier 'table inet firewalld {
-chain filter_FORWARD { type filter hook forward priority 10; policy accept; reject
-}
-}' 'firewall-cmd .*--add-interface=office' "firewalld's"
+heading "A firewall of somebody else's is named, and what wgd says about it helps: the real Docker"
+# The client's session is there: what does not arrive is not let through.
+roamer_is_there() { wait_for 10 "the client" on gateway ping -n -c 1 -W 1 10.9.0.2; }
+is_stopped() { bash -c '! nsenter --target "$1" --net ping -n -c 2 -i 0.2 -W 1 "$2"' - "${MACHINE_PID[roamer]}" "$INTERNET_V4"; }
+not_complained_of() { wgctl gateway plan office >"$SCENE/said" 2>&1 && ! grep -q 'drops what' "$SCENE/said"; }
+# shellcheck disable=SC2086 # a list of packages
+lay_over gateway $DOCKER
+# Without a view of the machine's control groups it does not start.
+on gateway bash -c 'mkdir -p /run/docker-root && mount -t cgroup2 cgroup2 /sys/fs/cgroup'
+start gateway dockerd dockerd --data-root /run/docker-root --exec-root /run/docker-exec --pidfile /run/docker.pid \
+    --host unix:///run/docker.sock --storage-driver vfs
+DOCKERD=$STARTED
+wait_for 60 "dockerd" grep -q 'API listen on' "$SCENE/gateway/dockerd.log" || quote <"$SCENE/gateway/dockerd.log"
+check "dockerd has closed the forward chain" bash -c 'nsenter --target "$0" --net nft list chains | grep -q "hook forward .*policy drop"' \
+    "${MACHINE_PID[gateway]}"
+check_shown "wgctl up office" wgctl gateway up office
+check_says "what has to be done is said" 'iptables -I DOCKER-USER -i office -j ACCEPT` and `iptables -I DOCKER-USER -o office'
+renew_client
+roamer_is_there
+check "until then nothing is forwarded" is_stopped
+check "it is done" on gateway bash -c 'iptables -I DOCKER-USER -i office -j ACCEPT && iptables -I DOCKER-USER -o office -j ACCEPT'
+check "the internet answers" ping_ok roamer "$INTERNET_V4"
+check "wgctl down office" wgctl gateway down office
+check "wgd is content" not_complained_of
+stop "$DOCKERD"
+on gateway bash -c 'nft flush ruleset; ip link delete docker0; umount /sys/fs/cgroup; echo 0 >/proc/sys/net/ipv4/ip_forward'
+take_off gateway
+
+heading "The real firewalld"
+# shellcheck disable=SC2086
+lay_over gateway $FIREWALLD
+start gateway firewalld firewalld --nofork --nopid
+FIREWALLD_PID=$STARTED
+wait_for 60 "firewalld" on gateway firewall-cmd --state || quote <"$SCENE/gateway/firewalld.log"
+check "(its zones let the tunnel's encrypted packets in)" on gateway firewall-cmd --permanent --zone=public --add-port="$PEER_PORT/udp"
+check "(and it reads that)" on gateway firewall-cmd --reload
+check_shown "wgctl up office" wgctl gateway up office
+check_says "what has to be done is said" 'firewall-cmd --permanent --zone=trusted --add-interface=office` and `firewall-cmd --reload'
+renew_client
+roamer_is_there
+check "until then nothing is forwarded" is_stopped
+check "it is done" on gateway bash -c 'firewall-cmd --permanent --zone=trusted --add-interface=office && firewall-cmd --reload'
+check "the internet answers" ping_ok roamer "$INTERNET_V4"
+check "wgctl down office" wgctl gateway down office
+check "wgd is content" not_complained_of
+stop "$FIREWALLD_PID"
+on gateway nft flush ruleset
+take_off gateway
+
+heading "The real ufw, an administrator's own firewall, legacy iptables"
 on gateway nft -f - <<<'table inet mine {
 chain mine_forward { type filter hook forward priority 0; policy drop; iifname "office" accept
 }
