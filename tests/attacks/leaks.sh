@@ -60,14 +60,7 @@ settings false
 
 # Five datagrams; that the system refuses them is fine.
 send() { # ADDRESS PORT
-    on home python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
-for _ in range(5):
-    try:
-        s.sendto(b"secret", (sys.argv[1], int(sys.argv[2])))
-    except OSError:
-        pass' "$1" "$2"
+    on home bash -c 'for _ in 1 2 3 4 5; do echo secret >"/dev/udp/$0/$1"; done' "$1" "$2" 2>/dev/null
 }
 
 # A lease from the provider, taken by Debian's DHCP client as Debian configures it. The server gives the routes of
@@ -120,23 +113,14 @@ server_ip() { # CVE-2023-36673: what is for the endpoint's address goes outside;
     on home ip route del "$PEER_V4/32" via 192.0.2.1
 }
 arp_probe() { # who has the address inside the tunnel?
-    on provider arping -c 2 -w 2 -I eth0 "$TUNNEL_V4" 2>/dev/null | grep -c 'reply from'
+    on provider arping -c 1 -w 1 -I eth0 "$TUNNEL_V4" 2>/dev/null | grep -c 'reply from'
 }
 start home listener socat TCP4-LISTEN:8022,reuseaddr,fork EXEC:true
 inside_probe() { # CVE-2019-14899: a packet for the address inside the tunnel, from outside
     on provider ip route add "$TUNNEL_V4/32" via "$HOME_V4" dev eth0
-    on provider python3 -c '
-import socket, sys
-s = socket.socket()
-s.bind(("192.0.2.1", 0))
-s.settimeout(1.5)
-try:
-    s.connect((sys.argv[1], 8022))
-    print(1)
-except ConnectionRefusedError:
-    print(1)
-except OSError:
-    print(0)' "$TUNNEL_V4"
+    # Also a refusal is an answer.
+    on provider timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/8022"' "$TUNNEL_V4" 2>"$SCENE/probed" || grep -q refused "$SCENE/probed"
+    echo $((! $?))
     on provider ip route del "$TUNNEL_V4/32" via "$HOME_V4" dev eth0
 }
 dns_leak() { # a program that asks the local network's own resolver

@@ -5,19 +5,19 @@
 # the name server is gone, and while the daemon is killed and started; a program sends a thousand times a second.
 . "$(dirname "${BASH_SOURCE[0]}")/../system/scene.sh"
 . "$WGD_SOURCE/tests/system/wire.sh"
+. "$WGD_SOURCE/tests/system/name_server.sh"
 
 need_tools wg wireguard-go tcpdump nft ping python3 dnsmasq
 need_programs wgd wgctl wgd-datapath
 enter_scene "$@"
 
-MOVED_V4=203.0.113.2 NAME=vpn.example.net
+MOVED_V4=203.0.113.2
 make_world
 . "$WGD_SOURCE/tests/attacks/attack.sh"
 provider_peer
 on provider ip address add "$MOVED_V4/32" dev lo
 start_bus home
-# The name server of home's link is beyond the default route.
-echo "nameserver $INTERNET_V4" | on home tee /etc/resolv.conf >/dev/null
+asks_the_internet
 cat >"$SCENE/home/wgd.toml" <<EOT
 [defaults]
 endpoint_wait = 1
@@ -30,18 +30,6 @@ kill_switch = true
 EOT
 for name in open locked; do full_tunnel_profile "$NAME:$PEER_PORT" | write_profile home $name; done
 
-names() { # ADDRESS...: what NAME means from now on
-    printf '%s vpn.example.net\n' "$@" >"$SCENE/names"
-    [ -z "${DNS_PID:-}" ] || kill -HUP "$DNS_PID"
-}
-start_dns() {
-    start internet dns dnsmasq --keep-in-foreground --no-resolv --no-hosts --addn-hosts="$SCENE/names" \
-        --local-ttl=2 --user=root --pid-file= --log-queries --log-facility=- --port=53
-    DNS_PID=$STARTED
-    wait_for 5 "the name server" on internet bash -c "ss -Hlun 'sport = :53' | grep -q ."
-}
-questions() { grep -c "query\[A\] $NAME" "$SCENE/internet/dns.log" || :; }
-asked_again() { [ "$(questions)" -gt "$1" ]; }
 endpoint_is() { [ "$(on home wg show locked endpoints | cut -f 2)" = "$1:$PEER_PORT" ]; }
 # A program's question, as glibc asks it.
 ask() { on home timeout 3 getent ahostsv4 "$1" >/dev/null || :; }
@@ -73,8 +61,7 @@ wgctl home down open >/dev/null 2>&1
 wire_stop
 
 heading "With it: the name server is not there yet"
-stop "$DNS_PID"
-DNS_PID=
+stop_dns
 start_sender "$INTERNET_V4"
 # The up closes the switch; what is counted begins when it is closed.
 wgctl home up locked >"$SCENE/up" 2>&1 &

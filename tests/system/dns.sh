@@ -12,6 +12,8 @@ if [ "${WGD_IN_SCENE:-}" != 1 ]; then
     for package in openresolv resolvconf systemd-resolved network-manager libnm0 libndp0; do unpack_debian "$package"; done
 fi
 enter_scene "$@"
+FAKE_LOGIND=$WGD_BUILD/tests/fake_logind
+[ -x "$FAKE_LOGIND" ] || abort "$FAKE_LOGIND is not built"
 KEEPERS=${*:-file openresolv debian resolved networkmanager}
 
 LAN_SERVER=192.0.2.1 TUNNEL_SERVER=10.5.0.1
@@ -253,6 +255,16 @@ with_openresolv() {
     check "overwritten: back" wait_for 3 "answer" answered_by who.test tunnel
     on home resolvconf -d home
     check "its record taken away: back" wait_for 3 "answer" answered_by who.test tunnel
+    # Only /etc/resolv.conf is watched; behind it, nobody sees what becomes of the record while the machine sleeps.
+    start home logind bash -c "exec $FAKE_LOGIND < <(exec tail -f -n +1 $SCENE/sleep)"
+    : >"$SCENE/sleep"
+    wait_for 10 "logind" grep -q ready "$SCENE/home/logind.log"
+    echo suspend >>"$SCENE/sleep"
+    on home sed -i "s/$TUNNEL_SERVER/$LAN_SERVER/" /run/resolvconf/interfaces/home
+    check "(the record is another one)" on home grep -q "$LAN_SERVER" /run/resolvconf/interfaces/home
+    echo resume >>"$SCENE/sleep"
+    check "the machine wakes up: the record is put right" wait_for 5 "record" on home grep -q "$TUNNEL_SERVER" /run/resolvconf/interfaces/home
+    check "  and names go to the tunnel's server" wait_for 3 "answer" answered_by who.test tunnel
     check "down" down_home
     check "names go to the local server" answered_by who.test lan
     on home resolvconf -d eth0

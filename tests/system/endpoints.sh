@@ -4,6 +4,7 @@
 # and all other traffic (name look-ups too) goes into it, and not answering at all. The name server is beyond the
 # default route: a question that does not bear the tunnel's mark ends in the tunnel.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/name_server.sh"
 
 need_tools wg jq ping dnsmasq
 need_programs wgd wgctl wgd-datapath
@@ -11,7 +12,7 @@ enter_scene "$@"
 
 FAKE_LOGIND=$WGD_BUILD/tests/fake_logind
 [ -x "$FAKE_LOGIND" ] || abort "$FAKE_LOGIND is not built"
-DEAD_V4=203.0.113.9 MOVED_V4=203.0.113.2 NAME=vpn.example.net
+DEAD_V4=203.0.113.9 MOVED_V4=203.0.113.2
 
 make_world
 provider_peer
@@ -19,8 +20,7 @@ on provider ip address add "$MOVED_V4/32" dev lo
 # A router that drops without a word, as they do.
 on provider ip route add blackhole "$DEAD_V4/32"
 start_bus home
-# What the machine had been told by its link. Nobody answers questions in the tunnel (10.5.0.1).
-echo "nameserver $INTERNET_V4" | on home tee /etc/resolv.conf >/dev/null
+asks_the_internet # nobody answers questions in the tunnel (10.5.0.1)
 cat >"$SCENE/home/wgd.toml" <<EOT
 [defaults]
 endpoint_wait = 1
@@ -28,20 +28,8 @@ endpoint_retry = 1
 endpoint_ttl_min = 1
 EOT
 
-names() { # ADDRESS...: what NAME means from now on
-    printf '%s vpn.example.net\n' "$@" >"$SCENE/names"
-    [ -z "${DNS_PID:-}" ] || kill -HUP "$DNS_PID"
-}
-start_dns() {
-    start internet dns dnsmasq --keep-in-foreground --no-resolv --no-hosts --addn-hosts="$SCENE/names" \
-        --local-ttl=2 --no-round-robin --user=root --pid-file= --log-queries --log-facility=- --port=53
-    DNS_PID=$STARTED
-    wait_for 5 "the name server" on internet bash -c "ss -Hlun 'sport = :53' | grep -q ."
-}
 endpoint_is() { [ "$(on home wg show home endpoints | cut -f 2)" = "$1:$PEER_PORT" ]; }
 answers() { on home ping -n -c 1 -W 1 10.5.0.1; }
-questions() { grep -c "query\[A\] $NAME" "$SCENE/internet/dns.log" || :; }
-asked_again() { [ "$(questions)" -gt "$1" ]; }
 say_endpoint() { say "the endpoint is $(on home wg show home endpoints | cut -f 2)"; }
 
 heading "At boot there is no name server"
@@ -72,8 +60,7 @@ check "the name is asked for again" wait_for 5 "a question" asked_again "$(quest
 check "the endpoint that works stays" endpoint_is "$PEER_V4"
 
 heading "The name server is gone"
-stop "$DNS_PID"
-DNS_PID=
+stop_dns
 check "status says that the name does not resolve" wait_for 30 "the warning" bash -c "
     nsenter --target ${MACHINE_PID[home]} --net --mount --root --wdns=/ -- $BIN/wgctl status home | grep -q 'stays at $PEER_V4'"
 check "the tunnel works on" answers

@@ -14,7 +14,7 @@ start_dns() {
     start internet dns dnsmasq --keep-in-foreground --no-resolv --no-hosts --addn-hosts="$SCENE/names" \
         --local-ttl=2 --no-round-robin --user=root --pid-file= --log-queries --log-facility=- --port=53
     DNS_PID=$STARTED
-    wait_for 5 "the name server" is_bound internet udp 53
+    wait_for 5 "the name server" on internet bash -c "ss -Hlun 'sport = :53' | grep -q ."
 }
 stop_dns() {
     stop "$DNS_PID"
