@@ -220,43 +220,54 @@ Result<SecretText> edit_list(const Document& document, const std::vector<Documen
     return out;
 }
 
+// Where a key of [Interface] may be, and a key of a peer.
+Result<std::vector<Document::Range>> places_in_interface(const Document& document, KeyId key) {
+    auto ranges = document.interfaces();
+    if (info(key).section != Section::kInterface || ranges.empty())
+        return fail(ErrorCode::kInvalidArgument, "no such key of [Interface], or no [Interface]");
+    return ranges;
+}
+
+Result<std::vector<Document::Range>> places_in_peer(const Document& document, const PublicKey& peer,
+                                                    KeyId key) {
+    if (info(key).section != Section::kPeer)
+        return fail(ErrorCode::kInvalidArgument, "no such key of [Peer]");
+    const auto range = document.peer(peer);
+    if (!range) return fail(ErrorCode::kNotFound, "no peer " + peer.to_base64());
+    return std::vector<Document::Range>{*range};
+}
+
 } // namespace
 
 Result<SecretText> edit_interface_list(std::string_view text, KeyId key, const ListEdit& edit) {
     const Document document(text);
-    const auto ranges = document.interfaces();
-    if (info(key).section != Section::kInterface || ranges.empty())
-        return fail(ErrorCode::kInvalidArgument, "no such key of [Interface], or no [Interface]");
-    return edit_list(document, ranges, key, edit);
+    const auto places = places_in_interface(document, key);
+    WGD_TRY(places);
+    return edit_list(document, *places, key, edit);
 }
 
 Result<SecretText> edit_peer_list(std::string_view text, const PublicKey& peer, KeyId key,
                                   const ListEdit& edit) {
-    if (info(key).section != Section::kPeer)
-        return fail(ErrorCode::kInvalidArgument, "no such key of [Peer]");
     const Document document(text);
-    const auto range = document.peer(peer);
-    if (!range) return fail(ErrorCode::kNotFound, "no peer " + peer.to_base64());
-    return edit_list(document, {*range}, key, edit);
+    const auto places = places_in_peer(document, peer, key);
+    WGD_TRY(places);
+    return edit_list(document, *places, key, edit);
 }
 
 Result<SecretText> set_interface_key(std::string_view text, KeyId key,
                                      std::optional<std::string_view> value) {
     const Document document(text);
-    const auto ranges = document.interfaces();
-    if (info(key).section != Section::kInterface || ranges.empty())
-        return fail(ErrorCode::kInvalidArgument, "no such key of [Interface], or no [Interface]");
-    return set_key(document, ranges, key, value);
+    const auto places = places_in_interface(document, key);
+    WGD_TRY(places);
+    return set_key(document, *places, key, value);
 }
 
 Result<SecretText> set_peer_key(std::string_view text, const PublicKey& peer, KeyId key,
                                 std::optional<std::string_view> value) {
-    if (info(key).section != Section::kPeer)
-        return fail(ErrorCode::kInvalidArgument, "no such key of [Peer]");
     const Document document(text);
-    const auto range = document.peer(peer);
-    if (!range) return fail(ErrorCode::kNotFound, "no peer " + peer.to_base64());
-    return set_key(document, {*range}, key, value);
+    const auto places = places_in_peer(document, peer, key);
+    WGD_TRY(places);
+    return set_key(document, *places, key, value);
 }
 
 Result<SecretText> add_peer(std::string_view text, const ProfilePeer& peer) {
