@@ -104,15 +104,9 @@ bus_view home "$SCENE/adopted-view"
 check_same "the same on the bus" "$SCENE/kernel-view" "$SCENE/adopted-view"
 
 heading "wgctl reload under a TCP stream"
-start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
-wait_for 10 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
-start home stream socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream"
+start_numbers internet
+receive_numbers home "$INTERNET_V4"
 stream=$STARTED
-flows() { # MORE: that many further lines arrive, now
-    local target
-    target=$(($(wc -l <"$SCENE/stream" 2>/dev/null || echo 0) + $1))
-    wait_for 20 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
-}
 check "it flows" flows 10
 handshake_of() { on home wg show home latest-handshakes | grep "^$PEER_PUBLIC"; }
 handshake_of >"$SCENE/handshake"

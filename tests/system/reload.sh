@@ -4,6 +4,7 @@
 # through the tunnel does not notice, no handshake is made again, the automatic mark and the key of a hook stay
 # (wg-quick's way: compat D1, D2), and a profile with a mistake changes nothing.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/traffic.sh"
 
 need_tools wg jq socat strace
 need_programs wgd wgctl wgd-datapath
@@ -26,15 +27,9 @@ home_routes() { on home ip -4 route show table main dev home; }
 
 heading "A TCP stream through a full tunnel"
 check "up" wgctl home up home
-start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.01; done'
-wait_for 5 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
-start home stream socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream"
+start_numbers internet
+receive_numbers home "$INTERNET_V4"
 stream=$STARTED
-flows() { # MORE: that many further lines arrive, now
-    local target
-    target=$(($(wc -l <"$SCENE/stream" 2>/dev/null || echo 0) + $1))
-    wait_for 10 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
-}
 check "it flows" flows 20
 handshakes >"$SCENE/handshake"
 home_device >"$SCENE/device"
@@ -118,8 +113,7 @@ check "the stream flows" flows 20
 handshakes >"$SCENE/handshake-now"
 check_same "no handshake was made again" "$SCENE/handshake" "$SCENE/handshake-now"
 kill "$stream"
-check "every line came once and in order" bash -c '
-    n=$(wc -l <"$1"); head -n "$n" "$1" | cmp - <(seq 0 $((n - 1)))' - "$SCENE/stream"
+check "every line came once and in order" numbers_in_order
 
 heading "A key that a hook sets"
 on home bash -c 'umask 077; cat >/etc/wireguard/hook.key' <<<"$HOME_KEY"

@@ -56,6 +56,26 @@ show_progress() { # DONE TOTAL STARTED
     fi
 }
 
+# A TCP stream that never ends: numbered lines, 50 a second, into $SCENE/stream. For example:
+#   start_numbers internet; receive_numbers home ADDRESS; flows 10; numbers_in_order
+start_numbers() { # MACHINE
+    start "$1" numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
+    wait_for 5 "the sender" bash -c "[ -n \"\$(nsenter --target ${MACHINE_PID[$1]} --net ss -Hltn 'sport = :5002')\" ]"
+}
+receive_numbers() { # MACHINE ADDRESS-OF-SENDER; its pid is in $STARTED
+    start "$1" stream socat -u "TCP:$2:5002" "CREATE:$SCENE/stream"
+}
+flows() { # MORE: that many further lines arrive, now
+    local target
+    target=$(($(wc -l <"$SCENE/stream" 2>/dev/null || echo 0) + $1))
+    wait_for 20 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
+}
+numbers_in_order() { # every line came once
+    local lines
+    lines=$(wc -l <"$SCENE/stream")
+    head -n "$lines" "$SCENE/stream" | cmp - <(seq 0 $((lines - 1)))
+}
+
 # A host that tells every caller the address it sees, on TCP port 7000 of both families.
 start_mirror() { # MACHINE
     start "$1" mirror4 socat TCP4-LISTEN:7000,reuseaddr,fork SYSTEM:'echo $SOCAT_PEERADDR'
