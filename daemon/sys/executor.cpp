@@ -180,7 +180,7 @@ Result<void> LinuxExecutor::delete_own_link(NetSockets& sockets, const std::stri
     if (!link) return fail(std::move(link).error());
     if (!*link) return {};
     if (!(*link)->is_ours()) return not_ours(name);
-    return delete_link(sockets.netlink, name);
+    return links_.remove(name);
 }
 
 // Success when it is there already: a step that was cut short is taken again by its undo only.

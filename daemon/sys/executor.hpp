@@ -15,6 +15,7 @@
 #include "daemon/sys/command_runner.hpp"
 #include "daemon/sys/datapath_process.hpp"
 #include "daemon/sys/dns_control.hpp"
+#include "daemon/sys/link_remover.hpp"
 #include "daemon/sys/net_sockets.hpp"
 
 namespace wgd::sys {
@@ -57,6 +58,7 @@ class LinuxExecutor final : public ports::Executor {
     DatapathProcesses& datapaths_;
     DnsControl& dns_;
     Nftables nftables_;
+    LinkRemover links_;
     CommandRunner commands_;
     std::string profile_dir_;
     const NetNamespaces& namespaces_;
