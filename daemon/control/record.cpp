@@ -46,6 +46,9 @@ std::string to_json(const Record& record) {
                      {"post_up", record.hooks.post_up},
                      {"pre_down", record.hooks.pre_down},
                      {"post_down", record.hooks.post_down}};
+    for (const IpPrefix& address : record.by_hooks.addresses)
+        json["by_hooks"]["addresses"].push_back(address.to_string());
+    if (record.by_hooks.mtu) json["by_hooks"]["mtu"] = *record.by_hooks.mtu;
     for (const auto& [intent, name] : kIntents)
         if (intent == record.intent) json["intent"] = name;
     if (record.mark) json["mark"] = *record.mark;
@@ -94,6 +97,14 @@ Result<Record> record_from_json(std::string_view text) {
                             hooks->at("post_up").get<std::vector<std::string>>(),
                             hooks->at("pre_down").get<std::vector<std::string>>(),
                             hooks->at("post_down").get<std::vector<std::string>>()};
+        if (const auto made = json.find("by_hooks"); made != json.end()) {
+            for (const std::string& prefix : made->value("addresses", std::vector<std::string>{})) {
+                const auto address = IpPrefix::parse(prefix);
+                if (!address) throw BadRecord("not an address");
+                record.by_hooks.addresses.push_back(*address);
+            }
+            if (made->contains("mtu")) record.by_hooks.mtu = made->at("mtu").get<std::uint32_t>();
+        }
         record.netns = json.value("netns", "");
         if (json.contains("mark")) record.mark = json.at("mark").get<std::uint32_t>();
         auto rules = plan::ops_from_json(json.at("rules").dump());

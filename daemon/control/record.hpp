@@ -39,6 +39,7 @@ struct Record {
     bool fwmark_given = false;                    // the profile has a FwMark
     std::map<std::string, std::string> tables;    // nftables: name -> transaction that made it
     plan::HookSet hooks;                          // of the profile that it came up with
+    plan::LinkByHooks by_hooks;                   // what those did to the link
     std::string dns_backend;                      // who was told of its DNS; empty: nobody
     std::string dns_reason;                       // why them
     std::string profile_digest; // of the text that was applied; with kReconcile, that is being applied

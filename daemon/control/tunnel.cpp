@@ -80,6 +80,7 @@ plan::Policy Tunnel::policy() const {
     policy.kill_switch = wanted_lock() != plan::LockMode::kOff || host_.kill_switch().holds(name_);
     policy.netns = netns();
     policy.allow_hooks = settings_.hooks;
+    policy.by_hooks = record_.by_hooks;
     policy.hook_time_limit = static_cast<std::uint32_t>(settings_.hook_timeout.count());
     return policy;
 }
@@ -123,6 +124,7 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
     record.rules = desired->rules;
     // Of the profile that it came up with: a reload runs no hook, so what those did is still to be undone.
     record.hooks = has_record_ ? record_.hooks : desired->hooks;
+    record.by_hooks = record_.by_hooks;
     if (has_record_ && !(desired->hooks == record_.hooks))
         steps->warnings.emplace_back("the profile's PreUp, PostUp, PreDown and PostDown are others than it "
                                      "came up with; a reload runs "
@@ -178,7 +180,8 @@ Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::st
     take_reading(*snapshot, began);
     plan::Desired settled = desired;
     settled.ignore_endpoints = true;
-    settled.hooks = {}; // have run; nothing of them can be seen
+    if (!has_record_ && desired.present) note_hooks(*snapshot, settled);
+    settled.hooks = {}; // have run
     // DNS that somebody changed again in this very moment does not undo a tunnel: news of it comes by itself.
     if (settled.dns && settled.dns->best_effort)
         snapshot->dns.applied = {{settled.dns->backend, {settled.dns->settings, true}}};
@@ -195,6 +198,24 @@ Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::st
         if (const auto made = snapshot->tables.find(table.name); made != snapshot->tables.end())
             table_contents_.emplace(table.name, made->second.content);
     return {};
+}
+
+// wg-quick(8) lets PreUp and PostUp do to the interface what they like: add an address, set the MTU, a peer's
+// key. What keeps a tunnel's traffic in it (rules, routes, firewall, mark) has to be as the plan has it.
+void Tunnel::note_hooks(const plan::Snapshot& snapshot, plan::Desired& settled) {
+    if (settled.hooks.pre_up.empty() && settled.hooks.post_up.empty()) return;
+    plan::LinkByHooks made;
+    if (const auto there = snapshot.addresses.find(name_.str()); there != snapshot.addresses.end())
+        for (const IpPrefix& address : there->second)
+            if (std::find(settled.addresses.begin(), settled.addresses.end(), address) ==
+                settled.addresses.end())
+                made.addresses.push_back(address);
+    if (const auto link = snapshot.links.find(name_.str());
+        link != snapshot.links.end() && link->second.mtu != settled.mtu)
+        settled.mtu = *(made.mtu = link->second.mtu);
+    settled.by_hooks = made;
+    settled.upkeep = true; // of the device the mark alone
+    pending_->by_hooks = std::move(made);
 }
 
 bool Tunnel::keeps(const plan::Op& op) const {

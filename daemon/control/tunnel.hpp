@@ -212,6 +212,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     Result<Prepared> prepare_upkeep(); // repairs alone
     void remember_sysctls(const plan::Desired& desired, const plan::Snapshot& snapshot, Record& into) const;
     Result<void> verify(const plan::Desired& desired, const std::set<std::string>& waiting = {});
+    void note_hooks(const plan::Snapshot& snapshot, plan::Desired& settled); // what they made of the link
     [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
     // The same for an applier, which may outlive the tunnel.
     [[nodiscard]] std::function<bool(const plan::Op&)> keeper();

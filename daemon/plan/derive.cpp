@@ -189,8 +189,8 @@ class Derivation {
     }
 
     void take_mtu(const std::vector<IpPrefix>& prefixes) {
-        if (profile_.mtu) {
-            want_.mtu = *profile_.mtu;
+        if (policy_.by_hooks.mtu || profile_.mtu) {
+            want_.mtu = policy_.by_hooks.mtu ? *policy_.by_hooks.mtu : *profile_.mtu;
             return;
         }
         const bool carries_ipv6 = std::any_of(want_.addresses.begin(), want_.addresses.end(), is_ipv6) ||
@@ -245,6 +245,7 @@ class Derivation {
         want_.hooks = {commands(profile_.pre_up), commands(profile_.post_up), commands(profile_.pre_down),
                        commands(profile_.post_down)};
         want_.hook_time_limit = policy_.hook_time_limit;
+        want_.by_hooks = policy_.by_hooks;
     }
 
     // What encrypted packets pass the kill switch by, also those of a tunnel that takes a part of the traffic

@@ -35,6 +35,10 @@ bool is_automatic(const IpPrefix& address) {
     return address.family() == Family::kIpv6 && address.length() == 64 && address.address().is_link_local();
 }
 
+bool contains(const std::vector<IpPrefix>& addresses, const IpPrefix& address) {
+    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
 // Creates again what deleting the link took along.
 std::vector<Op> recreate(const Desired& want, const Snapshot& have, const Link& link, Backend backend) {
     std::vector<Op> ops;
@@ -251,8 +255,8 @@ class Differ {
     void remove_addresses() {
         const std::vector<IpPrefix> current = current_addresses();
         for (const IpPrefix& address : current) {
-            if (is_automatic(address)) continue;
-            if (std::find(want_.addresses.begin(), want_.addresses.end(), address) != want_.addresses.end())
+            if (is_automatic(address) || contains(want_.by_hooks.addresses, address) ||
+                contains(want_.addresses, address))
                 continue;
             if (address.family() == Family::kIpv4) {
                 remove_ipv4(address, current);

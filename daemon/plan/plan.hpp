@@ -42,6 +42,14 @@ struct HookSet {
     bool operator==(const HookSet&) const = default;
 };
 
+// What the hooks made of the link while it came up, beside the profile: it stays, and goes with the link.
+struct LinkByHooks {
+    std::vector<IpPrefix> addresses;
+    std::optional<std::uint32_t> mtu;
+
+    bool operator==(const LinkByHooks&) const = default;
+};
+
 // What an administrator decided in wgd.toml for this tunnel, what the machine offers, and what our own
 // records say belongs to this tunnel (kept over a restart of the daemon).
 struct Policy {
@@ -63,6 +71,7 @@ struct Policy {
     std::string netns;             // the tunnel's network namespace; "" for the daemon's
     bool allow_hooks = true;
     std::uint32_t hook_time_limit = 60; // seconds
+    LinkByHooks by_hooks;
     DnsPreference dns;
 };
 
@@ -103,6 +112,7 @@ struct Desired {
     std::map<std::string, std::string> applied_tables; // from the policy: to go back to
     HookSet hooks;
     std::uint32_t hook_time_limit = 60; // seconds
+    LinkByHooks by_hooks;               // from the policy
     std::optional<SetDns> dns;          // by whom, and what
     std::string dns_reason;             // why by them, or why not at all; empty: the profile has no DNS
     std::vector<std::string> warnings;

@@ -403,6 +403,10 @@ struct FakeKernel::Apply {
             world.made_.insert(op.command.substr(5));
         else if (op.command.rfind("drop ", 0) == 0)
             world.made_.erase(op.command.substr(5));
+        else if (op.command.rfind("address ", 0) == 0)
+            return (*this)(AddAddress{op.link, IpPrefix::parse(op.command.substr(8)).value()});
+        else if (op.command.rfind("mtu ", 0) == 0)
+            return (*this)(SetMtu{op.link, static_cast<std::uint32_t>(std::stoul(op.command.substr(4)))});
         else if (op.command == "false" && !op.best_effort)
             return fail(ErrorCode::kBackend, op.phase + " of " + op.link + ": exit status 1");
         return {};

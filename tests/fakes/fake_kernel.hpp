@@ -77,6 +77,8 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
         if (observer_ != nullptr) observer_->on_link_gone(link);
     }
     bool remove_rule(const plan::Rule& rule);
+    // As a kernel does it (<linux/wireguard.h>).
+    static void apply_delta(WgDevice& device, const DeviceDelta& delta);
     WgDevice* device(const std::string& link); // to play the peer: handshakes, roaming, counters
 
     // Everything that can be observed, keys included, link indexes not (they never come back).
@@ -128,7 +130,6 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
     void remove_ipv6(FakeLink& link);
     void bring(FakeLink& link, bool up);
     std::optional<plan::EndpointPath> path_to(const IpAddress& address, const std::string& except) const;
-    static void apply_delta(WgDevice& device, const DeviceDelta& delta);
 
     Faults& faults_;
     Turns& turns_;

@@ -84,6 +84,31 @@ TEST_CASE("the hooks of the profile that came up are those that run when it goes
     CHECK(world.kernel.dump() == before);
 }
 
+TEST_CASE("what hooks do to the interface stays: addresses, the MTU") {
+    World world("PreUp = address fe80::207/64\nPostUp = address 172.20.1.7/32\nPostUp = mtu 1300\n");
+    const std::string before = world.kernel.dump();
+    {
+        Daemon daemon(world);
+        const auto up = daemon.up("hooked").value();
+        if (!up) FAIL(up.error().message);
+        world.bury_daemon();
+    }
+    const std::string after = world.kernel.dump();
+    CHECK(after.find("172.20.1.7/32") != std::string::npos);
+    CHECK(after.find("1300") != std::string::npos);
+    Daemon daemon(world);
+    REQUIRE(daemon.recover());
+    world.kernel.announce_change();
+    CHECK(world.kernel.dump() == after);
+    world.disk.put("hooked", profile("MTU = 1400\nDNS = 10.9.0.1\nPreUp = address fe80::207/64\nPostUp = "
+                                     "address 172.20.1.7/32\nPostUp = mtu 1300\n"));
+    REQUIRE(daemon.reload("hooked").value());
+    CHECK(world.kernel.dump().find("172.20.1.7/32") != std::string::npos);
+    CHECK(world.kernel.dump().find("1400") == std::string::npos);
+    REQUIRE(daemon.down("hooked").value());
+    CHECK(world.kernel.dump() == before);
+}
+
 TEST_CASE("hooks = false leaves them alone and says so") {
     World world(kAll);
     Settings settings;
