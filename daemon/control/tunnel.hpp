@@ -77,8 +77,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     // From down or failed. Answers when the tunnel is up or everything is undone.
     void up(LoadedProfile loaded, BackendChoice choice, Reply<TunnelView> reply);
-    // Cancels an `up` that is still resolving; kBusy while anything else is under way.
+    // Cancels an `up` that is still resolving; kBusy while anything else is under way (after_repair).
     void down(Reply<void> reply);
+    // A repair, which nobody asked for, is being made: `then` is called when it is over. False: none is, and
+    // `then` is not called.
+    bool after_repair(std::function<void()> then);
     // Gives up an up or a reload that somebody waits for. False: there is none.
     bool cancel();
     // Answers what up() would do. For a tunnel that is in no list.
@@ -185,6 +188,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void warn_of_waiting(const TunnelSettings& former, plan::Plan& plan);
     [[nodiscard]] PlanText tell(const plan::Plan& plan) const;
     void clear_leftovers(std::function<void(Result<void>)> done);
+    [[nodiscard]] Result<plan::Plan> steps_to_absence();
     void remove(std::function<void(Result<void>)> done);
     void remove_namespace(std::function<void(Result<void>)> done); // that stayed when all else went
     void vanish();
@@ -241,6 +245,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
     TunnelState state_ = TunnelState::kDown;
     bool busy_ = false;      // a transaction is running
+    bool repairing_ = false; // one that nobody asked for
+    std::vector<std::function<void()>> after_repair_;
     bool cancelled_ = false; // while the kill switch is being closed for an up
     Reply<TunnelView> up_reply_;
     std::optional<LoadedProfile> loaded_;

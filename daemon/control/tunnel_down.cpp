@@ -61,21 +61,24 @@ void Tunnel::clear_leftovers(std::function<void(Result<void>)> done) {
                   }));
 }
 
+Result<plan::Plan> Tunnel::steps_to_absence() {
+    auto snapshot = look({});
+    WGD_TRY(snapshot);
+    return plan::diff(plan::derive_absent(name_, policy()), *snapshot);
+}
+
 void Tunnel::remove(std::function<void(Result<void>)> done) {
     if (!has_record_) return is_in_namespace() ? remove_namespace(std::move(done)) : done({});
+    auto steps = steps_to_absence();
+    if (!steps) return done(fail(std::move(steps).error()));
     // From here on recovery finishes the removal instead of undoing it.
     const Record before = record_;
     record_.intent = Record::Intent::kDown;
-    auto snapshot = look({});
-    auto saved = snapshot ? ports_.journal.save_record(name_, to_json(record_)) : Result<void>{};
-    if (!snapshot || !saved) {
+    if (auto saved = ports_.journal.save_record(name_, to_json(record_)); !saved) {
         record_ = before;
-        if (saved) return done(fail(std::move(snapshot).error()));
         (void)ports_.journal.save_record(name_, to_json(record_));
         return done(std::move(saved));
     }
-    auto steps = plan::diff(plan::derive_absent(name_, policy()), *snapshot);
-    if (!steps) return done(fail(std::move(steps).error()));
 
     ports_.monitor.unwatch_datapath(name_.str());
     busy_ = true;
@@ -113,9 +116,7 @@ void Tunnel::remove(std::function<void(Result<void>)> done) {
 
 // When the tunnel was lost its namespace may have been in use: by the very program that deleted the link.
 void Tunnel::remove_namespace(std::function<void(Result<void>)> done) {
-    auto snapshot = look({});
-    if (!snapshot) return done(fail(std::move(snapshot).error()));
-    auto steps = plan::diff(plan::derive_absent(name_, policy()), *snapshot);
+    auto steps = steps_to_absence();
     if (!steps) return done(fail(std::move(steps).error()));
     if (steps->empty()) return done({});
     busy_ = true;

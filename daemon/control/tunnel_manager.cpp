@@ -77,6 +77,7 @@ std::shared_ptr<Tunnel> TunnelManager::make(const ProfileName& name) {
 
 void TunnelManager::up(const ProfileName& name, Reply<TunnelView> reply) {
     std::shared_ptr<Tunnel> tunnel = find(name);
+    if (tunnel && tunnel->after_repair([this, name, reply] { up(name, reply); })) return;
     if (tunnel && tunnel->busy())
         return reply(fail(ErrorCode::kBusy,
                           "tunnel '" + name.str() + "' is " + std::string(to_string(tunnel->state()))));
@@ -99,6 +100,7 @@ void TunnelManager::up(const ProfileName& name, Reply<TunnelView> reply) {
 
 void TunnelManager::down(const ProfileName& name, Reply<void> reply) {
     const std::shared_ptr<Tunnel> tunnel = find(name);
+    if (tunnel && tunnel->after_repair([this, name, reply] { down(name, reply); })) return;
     // Also one that autoconnect still tries to bring up: it is to be left.
     const bool before = ports_.journal.is_taken_down(name);
     if (settings_.of(name).autoconnect) note_taken_down(name, true);
@@ -128,6 +130,7 @@ void TunnelManager::begin_reload(const ProfileName& name,
                                  Reply<PlanText> reply) {
     const std::shared_ptr<Tunnel> tunnel = find(name);
     if (!tunnel) return reply(fail(ErrorCode::kNotFound, "tunnel '" + name.str() + "' is not up"));
+    if (tunnel->after_repair([this, name, verb, reply] { begin_reload(name, verb, reply); })) return;
     // A profile or a setting that is wrong leaves the tunnel as it is.
     auto loaded = load(name);
     if (!loaded) return reply(fail(std::move(loaded).error()));

@@ -28,9 +28,7 @@ void Tunnel::plan_up(LoadedProfile loaded, BackendChoice choice, Reply<PlanText>
 }
 
 Result<PlanText> Tunnel::plan_down() {
-    auto snapshot = look({});
-    WGD_TRY(snapshot);
-    auto steps = plan::diff(plan::derive_absent(name_, policy()), *snapshot);
+    auto steps = steps_to_absence();
     WGD_TRY(steps);
     PlanText text;
     for (const plan::Op& op : residue_ops_)

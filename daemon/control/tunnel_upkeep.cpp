@@ -13,6 +13,7 @@ namespace wgd::control {
 void Tunnel::reconcile() {
     if (state_ != TunnelState::kUp || busy_ || reload_ || !loaded_ || !loaded_is_applied_ || !endpoints_)
         return;
+    if (!after_repair_.empty()) return; // somebody's turn
     const EndpointChoice chosen =
         choose_endpoints(loaded_->profile, endpoints_->resolved(), endpoints_->moved(), record_);
     const bool dns_due = std::exchange(dns_due_, false);
@@ -86,6 +87,7 @@ void Tunnel::reapply(Prepared prepared, bool asked_for, std::function<void(Outco
     }
     pending_ = std::move(prepared.record);
     busy_ = true;
+    repairing_ = !asked_for;
     enter(TunnelState::kReapplying);
     Transaction reapplying =
         transaction(std::move(prepared.plan), false,
@@ -97,7 +99,7 @@ void Tunnel::reapply(Prepared prepared, bool asked_for, std::function<void(Outco
     reapplying.cancellable = asked_for;
     reapplying.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
     applier_.run(std::move(reapplying), guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
-                     self.busy_ = false;
+                     self.busy_ = self.repairing_ = false;
                      if (!outcome.error) {
                          self.record_ = std::move(*self.pending_);
                          if (self.endpoints_) self.endpoints_->applied(self.record_.endpoints);
@@ -109,14 +111,23 @@ void Tunnel::reapply(Prepared prepared, bool asked_for, std::function<void(Outco
                      self.pending_.reset();
                      self.settle_lock();
                      self.enter(self.residue_.empty() ? TunnelState::kUp : TunnelState::kFailed);
-                     const bool lost = !self.lost_while_busy_.empty();
-                     if (!lost) return done(std::move(outcome));
-                     const std::string why = std::exchange(self.lost_while_busy_, {});
-                     self.lost(why, std::exchange(self.lost_datapath_, false));
-                     if (self.state_ != TunnelState::kUp && !outcome.error)
-                         outcome.error = Error{ErrorCode::kCancelled, why, 0};
+                     if (!self.lost_while_busy_.empty()) {
+                         const std::string why = std::exchange(self.lost_while_busy_, {});
+                         self.lost(why, std::exchange(self.lost_datapath_, false));
+                         if (self.state_ != TunnelState::kUp && !outcome.error)
+                             outcome.error = Error{ErrorCode::kCancelled, why, 0};
+                     }
                      done(std::move(outcome));
+                     for (const auto& then : std::exchange(self.after_repair_, {}))
+                         then();
+                     self.reconcile();
                  }));
+}
+
+bool Tunnel::after_repair(std::function<void()> then) {
+    if (!repairing_) return false;
+    after_repair_.push_back(std::move(then));
+    return true;
 }
 
 void Tunnel::dns_changed() {

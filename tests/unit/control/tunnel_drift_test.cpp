@@ -54,6 +54,32 @@ std::vector<std::string> lines(const std::string& dump) {
 
 } // namespace
 
+TEST_CASE("who asks for something while a repair is made gets it when the repair is done") {
+    World world;
+    const std::string before = world.kernel.dump();
+    Daemon daemon(world);
+    REQUIRE(daemon.up("full")->has_value());
+    world.turns.set_deferred(true);
+    for (const plan::Op& op : world.sabotage("full"))
+        if (std::holds_alternative<plan::RemoveRule>(op)) world.somebody_does(op);
+    world.time.advance(1s);
+    for (int i = 0; i < 100 && daemon.state("full") != TunnelState::kReapplying; ++i)
+        world.turns.run_one();
+    REQUIRE(daemon.state("full") == TunnelState::kReapplying);
+    const auto reload = daemon.begin_reload("full");
+    const auto down = daemon.begin_down("full");
+    const auto again = daemon.begin_down("full");
+    CHECK_FALSE(*down);
+    world.turns.run();
+    REQUIRE(*reload);
+    CHECK((*reload)->has_value());
+    REQUIRE(*down);
+    CHECK((*down)->has_value());
+    REQUIRE(*again); // the first one was at it, or done
+    CHECK_FALSE((*again)->has_value());
+    CHECK(world.kernel.dump() == before);
+}
+
 TEST_CASE("whatever somebody takes away from a tunnel is put back") {
     for (const char* name : {"split", "full", "full4", "full6", "tablenum", "server"}) {
         World model;
