@@ -119,6 +119,7 @@ Result<int> serve(const StartupOptions& options, control::Settings settings, con
     std::unique_ptr<bus::BusService> service;
     const auto recovered = [&](const Result<void>& result) -> Result<void> {
         WGD_TRY(result);
+        datapaths.clear_remains();
         auto connected = bus::BusService::create(**loop, manager);
         WGD_TRY(connected);
         service = std::move(*connected);

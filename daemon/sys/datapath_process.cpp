@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fmt/format.h>
 #include <optional>
 #include <sys/epoll.h>
@@ -44,8 +45,6 @@ struct DatapathProcesses::Process {
 // A start that has not been answered yet.
 struct DatapathProcesses::Start {
     ports::Done done;
-    Fd inotify;
-    loop::SourcePtr appeared;
     loop::SourcePtr retry;
     loop::SourcePtr limit;
 };
@@ -81,6 +80,21 @@ pid_t DatapathProcesses::pid_of(const std::string& link) const {
 bool DatapathProcesses::started_by_us(const std::string& link) const {
     struct stat status {};
     return ::lstat(log_path(link).c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+void DatapathProcesses::clear_remains() {
+    std::error_code error;
+    std::vector<std::string> links;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.log_directory, error))
+        links.push_back(entry.path().filename().string());
+    for (const std::string& link : links) {
+        if (processes_.count(link) != 0 || !started_by_us(link)) continue;
+        const auto listener = find_uapi_listener(socket_path(link));
+        if (listener || listener.error().code != ErrorCode::kNotFound) continue;
+        log::notice("{}: its datapath ended while wgd was away", link);
+        ::unlink(socket_path(link).c_str());
+        ::unlink(log_path(link).c_str());
+    }
 }
 
 Result<std::unique_ptr<DatapathProcesses::Process>> DatapathProcesses::spawn(const std::string& link) {
@@ -137,21 +151,9 @@ void DatapathProcesses::start(const std::string& link, ports::Done done) {
     if (::mkdir(options_.uapi_directory.c_str(), 0755) != 0 && errno != EEXIST)
         return done(fail_errno(ErrorCode::kIo, errno, "cannot make directory " + options_.uapi_directory));
 
+    if (auto watched = watch_directory(); !watched) return done(std::move(watched));
     auto start = std::make_unique<Start>();
     start->done = std::move(done);
-    start->inotify = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (!start->inotify || ::inotify_add_watch(start->inotify.get(), options_.uapi_directory.c_str(),
-                                               IN_CREATE | IN_MOVED_TO) < 0)
-        return start->done(fail_errno(ErrorCode::kIo, errno, "cannot watch " + options_.uapi_directory));
-    const int inotify = start->inotify.get();
-    auto appeared = loop_.add_fd(inotify, EPOLLIN, [this, link, inotify](std::uint32_t) {
-        char events[4096];
-        while (::read(inotify, events, sizeof events) > 0) {
-        }
-        check_start(link);
-    });
-    if (!appeared) return start->done(fail(std::move(appeared).error()));
-    start->appeared = std::move(*appeared);
     auto limit = loop_.add_timer(options_.start_limit, [this, link] {
         fail_start(
             link, Error{ErrorCode::kTimeout,
@@ -166,6 +168,30 @@ void DatapathProcesses::start(const std::string& link, ports::Done done) {
     if (!process) return start->done(fail(std::move(process).error()));
     processes_.emplace(link, std::move(*process));
     starts_.emplace(link, std::move(start));
+}
+
+// Kept: taking back the last watch of a directory waits for the kernel, 13 ms and more, and a datapath has
+// one of its own on the same directory, which it takes back as it ends.
+Result<void> DatapathProcesses::watch_directory() {
+    if (inotify_) return {};
+    Fd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!inotify ||
+        ::inotify_add_watch(inotify.get(), options_.uapi_directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+        return fail_errno(ErrorCode::kIo, errno, "cannot watch " + options_.uapi_directory);
+    auto appeared = loop_.add_fd(inotify.get(), EPOLLIN, [this](std::uint32_t) {
+        char events[4096];
+        while (::read(inotify_.get(), events, sizeof events) > 0) {
+        }
+        std::vector<std::string> waiting; // check_start() ends some
+        for (const auto& [link, start] : starts_)
+            waiting.push_back(link);
+        for (const std::string& link : waiting)
+            check_start(link);
+    });
+    if (!appeared) return fail(std::move(appeared).error());
+    appeared_ = std::move(*appeared);
+    inotify_ = std::move(inotify);
+    return {};
 }
 
 // The directory changed (or the retry is due): is it our socket, and does it accept?

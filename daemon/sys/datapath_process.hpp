@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/fd.hpp"
 #include "common/base/result.hpp"
 #include "common/wgapi/uapi_client.hpp"
 #include "daemon/loop/event_loop.hpp"
@@ -53,6 +54,9 @@ class DatapathProcesses {
 
     // Whether the process behind a link is one that start() made, in this or an earlier run of wgd.
     [[nodiscard]] bool started_by_us(const std::string& link) const;
+    // What processes that start() made and that are gone have left behind, because they ended while no wgd
+    // was there to see it: sockets that nobody serves. For the end of recovery.
+    void clear_remains();
     // The process behind a link if this object knows it, else 0.
     [[nodiscard]] pid_t pid_of(const std::string& link) const;
 
@@ -65,6 +69,7 @@ class DatapathProcesses {
     Result<Process*> find(const std::string& link);
     Result<void> follow(const std::string& link, Process& process);
     void ended(const std::string& link, int code, int status);
+    Result<void> watch_directory();
     void check_start(const std::string& link);
     void fail_start(const std::string& link, Error error);
 
@@ -73,6 +78,8 @@ class DatapathProcesses {
     ExitCall on_exit_;
     std::map<std::string, std::unique_ptr<Process>> processes_;
     std::map<std::string, std::unique_ptr<Start>> starts_;
+    Fd inotify_; // on the directory of the sockets, from the first start on
+    loop::SourcePtr appeared_;
 };
 
 // "killed by signal 9 (Killed)", "exited with status 1", "ended" when the status is not ours to know. Pure.
