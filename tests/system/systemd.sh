@@ -3,6 +3,7 @@
 # A machine that boots Debian's systemd, with wgd installed on it as scripts/install does: the units start what they
 # say, the sandbox denies what it says, and tunnels outlive restart and upgrade of the daemon.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/traffic.sh"
 . "$WGD_SOURCE/tests/system/wire.sh"
 
 need_tools wg jq socat ping cmake findmnt python3 nft tcpdump
@@ -264,14 +265,9 @@ check "system calls are filtered" grep -q '^Seccomp:[[:space:]]*2' "$SCENE/statu
 check "no new privileges" grep -q '^NoNewPrivs:[[:space:]]*1' "$SCENE/status"
 
 heading "A TCP stream through restart, crash and upgrade of the daemon"
-start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
-wait_for 5 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
+start_numbers internet
 nsenter --target "$INIT" --net -- socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream" &
 stream=$!
-flows() { # MORE
-    local target=$(($(wc -l <"$SCENE/stream" 2>/dev/null || echo 0) + $1))
-    wait_for 10 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
-}
 datapath_pids() { in_home pgrep --exact wgd-datapath | sort; }
 check "it flows" flows 10
 datapath_pids >"$SCENE/datapath"
@@ -299,8 +295,7 @@ for how in restart crash upgrade; do
     check "  ... and the stream flows" flows 10
 done
 kill "$stream"
-check "every line came once and in order" bash -c '
-    n=$(wc -l <"$1"); head -n "$n" "$1" | cmp - <(seq 0 $((n - 1)))' - "$SCENE/stream"
+check "every line came once and in order" numbers_in_order
 
 heading "systemctl stop wgctl@home"
 check "it goes down" in_home systemctl stop wgctl@home
@@ -312,6 +307,30 @@ check "the unit stops all the same" in_home systemctl stop wgctl@home
 check "  ... and is not failed" bash -c "! nsenter --target $INIT --all --wdns=/ -- systemctl is-failed wgctl@home"
 check "a tunnel without a profile fails" bash -c "! nsenter --target $INIT --all --wdns=/ -- systemctl start wgctl@absent"
 check "  ... its unit says so" in_home systemctl is-failed wgctl@absent
+
+heading "a tunnel in a network namespace, with the drop-in that wgd(8) shows"
+(umask 077 && full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed 's/^DNS.*/DNS = 10.5.0.1/' >"$ROOT/etc/wireguard/inner.conf")
+printf '[defaults]\nbackend = "userspace"\n[tunnel.inner]\nnetns = "vpn"\n' >"$ROOT/etc/wgd/wgd.toml"
+check "wgd restarts" in_home systemctl restart wgd
+check_refused "without it: refused" 4 'cannot make a network namespace' in_home wgctl up inner
+check "  ... and nothing is left" test -z "$(in_home ip netns list)$(in_home wg show interfaces)"
+install -d "$ROOT/etc/systemd/system/wgd.service.d"
+sed -n '/^# NETWORK NAMESPACES/,/^# FILES/{/^```/,/^```/{/^```/d;p}}' "$WGD_SOURCE/man/wgd.8.scd" \
+    >"$ROOT/etc/systemd/system/wgd.service.d/netns.conf"
+check "the manual shows one" grep -q '^CapabilityBoundingSet=CAP_SYS_ADMIN' "$ROOT/etc/systemd/system/wgd.service.d/netns.conf"
+check "wgd restarts with it" bash -c \
+    "nsenter --target $INIT --all --wdns=/ -- bash -c 'systemctl daemon-reload && systemctl restart wgd'"
+check "up" in_home wgctl up inner
+check "the interface is in the namespace, for everybody to see" in_home ip -n vpn link show dev inner
+check "a command in there reaches the internet" in_home wgctl exec inner -- ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V4"
+check "  ... and asks the tunnel's DNS" test "$(in_home wgctl exec inner -- grep -c '^nameserver 10.5.0.1$' /etc/resolv.conf)" = 1
+check "wgd restarts once more" in_home systemctl restart wgd
+check "it is up" is_up inner
+check "down" in_home wgctl down inner
+check "  ... and the namespace is gone" test -z "$(in_home ip netns list)"
+rm -r "$ROOT/etc/systemd/system/wgd.service.d"
+in_home systemctl daemon-reload
+printf '[defaults]\nbackend = "userspace"\n' >"$ROOT/etc/wgd/wgd.toml"
 
 heading "autoconnect"
 printf '\n[tunnel.home]\nautoconnect = true\n[tunnel.late]\nautoconnect = true\nendpoint_retry = 1\n' \
@@ -331,7 +350,6 @@ check "this one is not brought back" eval '! is_up late'
 check "  ... and the log says why" bash -c \
     "nsenter --target $INIT --all --wdns=/ -- journalctl -u wgd | grep -q 'late: it was taken down by hand, and stays down'"
 check "up by hand" in_home wgctl up late
-in_home systemctl reset-failed wgd # more restarts in ten seconds than systemd lets pass
 check "wgd restarts" in_home systemctl restart wgd
 check "it is up" is_up late
 
