@@ -309,6 +309,7 @@ check "a tunnel without a profile fails" bash -c "! nsenter --target $INIT --all
 check "  ... its unit says so" in_home systemctl is-failed wgctl@absent
 
 heading "a tunnel in a network namespace, with the drop-in that wgd(8) shows"
+echo "nameserver 192.0.2.1" >"$ROOT/etc/resolv.conf"
 (umask 077 && full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed 's/^DNS.*/DNS = 10.5.0.1/' >"$ROOT/etc/wireguard/inner.conf")
 printf '[defaults]\nbackend = "userspace"\n[tunnel.inner]\nnetns = "vpn"\n' >"$ROOT/etc/wgd/wgd.toml"
 check "wgd restarts" in_home systemctl restart wgd
