@@ -124,8 +124,12 @@ check "up with a key from a hook" wgctl home up hook
 key=$(on home wg show hook public-key)
 check "the key is there" test "$key" = "$HOME_PUBLIC"
 full_tunnel_profile "$PEER_V4:$PEER_PORT" |
-    sed -e 's|^PrivateKey.*|PostUp = wg set %i private-key /etc/wireguard/hook.key\nMTU = 1300|' | write_profile home hook
+    sed -e 's|^PrivateKey.*|PostUp = wg set %i private-key /etc/wireguard/hook.key\nMTU = 1300|' \
+        -e '/^PresharedKey\|^PersistentKeepalive/d' | write_profile home hook
+check "the peer has a preshared key and a keepalive" bash -c '[ "$1" != "(none)" ] && [ "$2" != off ]' - \
+    "$(on home wg show hook preshared-keys | cut -f 2)" "$(on home wg show hook persistent-keepalive | cut -f 2)"
 check "reload" wgctl home reload hook
+check "those that left the file are gone" test "$(on home wg show hook preshared-keys | cut -f 2) $(on home wg show hook persistent-keepalive | cut -f 2)" = "(none) off"
 check "the key has stayed" test "$(on home wg show hook public-key)" = "$key"
 check "the mark as well" grep -q 0xca6c <(on home wg show hook fwmark)
 check "down" wgctl home down hook
