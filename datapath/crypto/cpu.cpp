@@ -4,7 +4,12 @@
 #include "datapath/crypto/cpu.hpp"
 
 #if defined(__x86_64__) && __has_include(<sys/platform/x86.h>)
+#ifdef __clang__ // the header says _Bool, which g++ takes for bool in any mode and clang++ in none of the
+                 // standard's
+#define _Bool bool
+#endif
 #include <sys/platform/x86.h>
+#undef _Bool
 #endif
 
 namespace wgd::crypto {
