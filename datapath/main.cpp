@@ -165,7 +165,7 @@ Result<Fd> open_signals() {
 // One queue, and a thread in each direction, for every core. On two cores one of each is fastest: the other
 // direction is the second core's work (docs/performance.md).
 Result<unsigned> choose_queues() {
-    constexpr unsigned kMost = 16;
+    constexpr unsigned kMost = io::kMaxSocketsPerFamily;
     if (const auto text = environment("WGD_QUEUES")) {
         unsigned queues = 0;
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), queues);
@@ -295,6 +295,7 @@ int run(Outside& outside, const std::function<void()>& ready, const std::functio
 
     elsewhere();
     channel->first.reset();
+    const io::SocketOptions sockets{outside.offloads, outside.tun.queues()};
     {
         const io::Tun not_ours = std::move(outside.tun);
         const io::LinkWatch nor_this = std::move(outside.link);
@@ -308,7 +309,7 @@ int run(Outside& outside, const std::function<void()>& ready, const std::functio
         outside.uapi.unlink();
         return report(!signals ? signals.error() : caged.error());
     }
-    return io::keep(std::move(channel->second), std::move(*signals), worker, outside.offloads, outside.uapi);
+    return io::keep(std::move(channel->second), std::move(*signals), worker, sockets, outside.uapi);
 }
 
 // The first process waits until the tunnel serves, tells what went wrong if it does not, and leaves.

@@ -91,7 +91,8 @@ ControlLoop::~ControlLoop() {
 }
 
 Result<void> ControlLoop::build() {
-    Result<std::unique_ptr<UdpPair>> udp = UdpPair::make(parts_.offloads);
+    const std::size_t queues = parts_.tun.queues(); // as many sockets of each family, and threads each way
+    Result<std::unique_ptr<UdpSockets>> udp = UdpSockets::make({parts_.offloads, queues});
     WGD_TRY(udp);
     udp_ = std::move(*udp);
     sender_ = std::make_unique<Sender>(*udp_);
@@ -106,11 +107,10 @@ Result<void> ControlLoop::build() {
     WGD_TRY(server);
     server_.emplace(std::move(*server));
 
-    const std::size_t queues = parts_.tun.queues();
     Result<std::unique_ptr<Crew>> transmit_crew = Crew::make(queues, queues);
     WGD_TRY(transmit_crew);
     transmit_crew_ = std::move(*transmit_crew);
-    Result<std::unique_ptr<Crew>> receive_crew = Crew::make(queues, Receiver::kLanes);
+    Result<std::unique_ptr<Crew>> receive_crew = Crew::make(queues, queues * Receiver::kFamilies);
     WGD_TRY(receive_crew);
     receive_crew_ = std::move(*receive_crew);
     for (std::size_t number = 0; number < queues + 1; ++number) // the last is this thread's
@@ -119,11 +119,11 @@ Result<void> ControlLoop::build() {
         tun_duties_.push_back(std::make_unique<Duty>(parts_.tun.fd(queue),
                                                      Duty::Post{epoll_.get(), tag_of(Source::kTun, queue)},
                                                      Duty::Post{transmit_crew_->epoll(queue), queue}));
-    for (std::size_t lane = 0; lane < Receiver::kLanes; ++lane) // the first receiver is at home on both
+    for (std::size_t lane = 0; lane < queues * Receiver::kFamilies; ++lane)
         socket_duties_.push_back(
-            std::make_unique<Duty>(lane == Receiver::kLaneV4 ? udp_->v4() : udp_->v6(),
+            std::make_unique<Duty>(udp_->fd(Receiver::family_of(lane), Receiver::socket_of(lane)),
                                    Duty::Post{epoll_.get(), tag_of(Source::kSocket, lane)},
-                                   Duty::Post{receive_crew_->epoll(0), lane}));
+                                   Duty::Post{receive_crew_->epoll(Receiver::socket_of(lane)), lane}));
     transmitter_ = std::make_unique<Transmitter>(parts_.tun, *transmit_crew_, queues, *udp_,
                                                  engine_->data_path(), *parts_.control_aead, shared_);
     receiver_ = std::make_unique<Receiver>(parts_.tun, *receive_crew_, queues, *udp_, engine_->data_path(),
@@ -214,9 +214,10 @@ void ControlLoop::back_to_control(Duty& duty) {
 }
 
 Result<void> ControlLoop::replace_sockets(BoundSockets sockets) {
-    return socket_duties_[Receiver::kLaneV4]->change([&] {
-        return socket_duties_[Receiver::kLaneV6]->change([&] { return udp_->replace(std::move(sockets)); });
-    });
+    std::vector<Duty::Pause> pauses;
+    for (const auto& duty : socket_duties_)
+        pauses.emplace_back(*duty);
+    return udp_->replace(std::move(sockets));
 }
 
 Result<ControlLoop::End> ControlLoop::run() {

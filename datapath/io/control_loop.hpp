@@ -67,7 +67,7 @@ class ControlLoop {
     void handle_handshakes();
     void service();
     void flush_outbox();
-    bool arm_timer(); // true: something is due already
+    bool arm_timer();                  // true: something is due already
     void transmit(std::size_t number); // the threads
     void receive(std::size_t number);
     void stop_threads();
@@ -87,7 +87,7 @@ class ControlLoop {
     Fd timer_;
     int parent_fd_ = -1;
     SharedState shared_;
-    std::unique_ptr<UdpPair> udp_;
+    std::unique_ptr<UdpSockets> udp_;
     std::unique_ptr<wg::Engine> engine_;
     std::unique_ptr<wg::DataThread> data_thread_; // this thread's, for forget_source()
     std::unique_ptr<Sender> sender_;

@@ -39,15 +39,24 @@ class Duty {
         add();
         return true;
     }
-    // Control thread: `change` puts another file behind the descriptor, and meanwhile nobody waits at it.
-    template <class Change>
-    auto change(Change&& change) {
-        const std::lock_guard lock(mutex_);
-        remove();
-        auto result = change();
-        add();
-        return result;
-    }
+    // Control thread, while it puts another file behind the descriptor: nobody waits at it.
+    class Pause {
+      public:
+        explicit Pause(Duty& duty)
+            : duty_(&duty)
+            , lock_(duty.mutex_) {
+            duty.remove();
+        }
+        Pause(Pause&&) = default; // only as a container needs it: what was moved from may only end
+        Pause& operator=(Pause&&) = delete;
+        ~Pause() {
+            if (lock_) duty_->add();
+        }
+
+      private:
+        Duty* duty_;
+        std::unique_lock<std::mutex> lock_;
+    };
 
   private:
     [[nodiscard]] const Post& post() const { return who_ == Who::kControl ? control_ : worker_; }

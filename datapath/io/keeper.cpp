@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <initializer_list>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/wait.h>
+#include <vector>
 
 #include "common/base/log.hpp"
 
@@ -26,38 +26,35 @@ struct Reply {
     std::int32_t error = 0; // errno
     ErrorCode code = ErrorCode::kInternal;
     std::uint32_t port = 0;
-    std::uint32_t families = 0; // bit 0: the first descriptor is IPv4's; bit 1: one is IPv6's
+    std::uint32_t v4 =
+        0; // how many of the descriptors that come with it, the first, are IPv4's; the others are IPv6's
     char message[160] = {};
 };
 
-constexpr std::size_t kMaxDescriptors = 2;
+constexpr std::size_t kMaxDescriptors = 2 * kMaxSocketsPerFamily;
 
 template <class Message>
-bool send_with(int channel, const Message& body, std::initializer_list<int> fds) {
+bool send_with(int channel, const Message& body, const std::vector<int>& fds) {
     iovec vector{const_cast<Message*>(&body), sizeof body};
     msghdr message{};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
-    int descriptors[kMaxDescriptors];
-    std::size_t count = 0;
-    for (int fd : fds)
-        if (fd >= 0) descriptors[count++] = fd;
-    alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(sizeof descriptors)] = {};
-    if (count > 0) {
+    alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(kMaxDescriptors * sizeof(int))] = {};
+    if (!fds.empty()) {
         message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
         cmsghdr* head = CMSG_FIRSTHDR(&message);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(count * sizeof(int));
-        std::memcpy(CMSG_DATA(head), descriptors, count * sizeof(int));
+        head->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+        std::memcpy(CMSG_DATA(head), fds.data(), fds.size() * sizeof(int));
     }
     return ::sendmsg(channel, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof body);
 }
 
 // False: the other side is gone or spoke nonsense.
 template <class Message>
-bool receive_with(int channel, Message& body, Fd (&descriptors)[kMaxDescriptors]) {
+bool receive_with(int channel, Message& body, std::vector<Fd>& descriptors) {
     iovec vector{&body, sizeof body};
     alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(kMaxDescriptors * sizeof(int))];
     msghdr message{};
@@ -73,10 +70,10 @@ bool receive_with(int channel, Message& body, Fd (&descriptors)[kMaxDescriptors]
          head = CMSG_NXTHDR(&message, head)) {
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (std::size_t i = 0; i < count && i < kMaxDescriptors; ++i) {
+        for (std::size_t i = 0; i < count; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
-            descriptors[i] = Fd(fd);
+            descriptors.emplace_back(fd);
         }
     }
     return got == static_cast<ssize_t>(sizeof body) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
@@ -105,9 +102,9 @@ bool is_udp(int fd) {
 }
 
 // One request. False: end of the conversation.
-bool serve(int channel, const Offloads& offloads) {
+bool serve(int channel, const SocketOptions& options) {
     Request request;
-    Fd descriptors[kMaxDescriptors];
+    std::vector<Fd> descriptors;
     if (!receive_with(channel, request, descriptors)) return false;
     Reply reply;
     BoundSockets sockets;
@@ -115,11 +112,11 @@ bool serve(int channel, const Offloads& offloads) {
     case Order::kBind: {
         if (request.port > 65535) return false;
         Result<BoundSockets> bound =
-            bind_sockets(static_cast<std::uint16_t>(request.port), request.mark, offloads);
+            bind_sockets(static_cast<std::uint16_t>(request.port), request.mark, options);
         if (bound) {
             sockets = std::move(*bound);
             reply.port = sockets.port;
-            reply.families = (sockets.v4 ? 1U : 0U) | (sockets.v6 ? 2U : 0U);
+            reply.v4 = static_cast<std::uint32_t>(sockets.v4.size());
         } else {
             describe(reply, bound.error());
         }
@@ -127,7 +124,6 @@ bool serve(int channel, const Offloads& offloads) {
     }
     case Order::kMark:
         for (const Fd& fd : descriptors) {
-            if (!fd) continue;
             if (!is_udp(fd.get())) return false; // nothing else is to be marked
             if (const auto marked = set_socket_mark(fd.get(), request.mark); !marked)
                 describe(reply, marked.error());
@@ -136,33 +132,38 @@ bool serve(int channel, const Offloads& offloads) {
     default:
         return false;
     }
-    return send_with(channel, reply, {sockets.v4.get(), sockets.v6.get()});
+    std::vector<int> sent;
+    for (const auto* family : {&sockets.v4, &sockets.v6})
+        for (const Fd& fd : *family)
+            sent.push_back(fd.get());
+    return send_with(channel, reply, sent);
 }
 
 } // namespace
 
 Result<BoundSockets> KeptSocketSource::bind(std::uint16_t port, std::uint32_t mark) {
     Reply reply;
-    Fd descriptors[kMaxDescriptors];
+    std::vector<Fd> descriptors;
     if (!send_with(channel_.get(), Request{Order::kBind, mark, port}, {}) ||
         !receive_with(channel_.get(), reply, descriptors))
         return keeper_gone();
     if (reply.error != 0) return failure_of(reply);
     BoundSockets sockets;
     sockets.port = static_cast<std::uint16_t>(reply.port);
-    std::size_t next = 0;
-    if ((reply.families & 1) != 0) sockets.v4 = std::move(descriptors[next++]);
-    if ((reply.families & 2) != 0) sockets.v6 = std::move(descriptors[next]);
+    for (std::size_t i = 0; i < descriptors.size(); ++i)
+        (i < reply.v4 ? sockets.v4 : sockets.v6).push_back(std::move(descriptors[i]));
     return sockets;
 }
 
-Result<void> KeptSocketSource::set_mark(UdpPair& sockets, std::uint32_t mark) {
+Result<void> KeptSocketSource::set_mark(UdpSockets& sockets, std::uint32_t mark) {
     // The keeper holds no socket, or a port would stay taken: it gets these to look at.
-    const int v4 = is_udp(sockets.v4()) ? sockets.v4() : -1; // else a placeholder
-    const int v6 = is_udp(sockets.v6()) ? sockets.v6() : -1;
+    std::vector<int> shown;
+    for (const Family family : {Family::kIpv4, Family::kIpv6})
+        for (std::size_t i = 0; i < sockets.per_family(); ++i)
+            if (const int fd = sockets.fd(family, i); is_udp(fd)) shown.push_back(fd); // else a placeholder
     Reply reply;
-    Fd descriptors[kMaxDescriptors];
-    if (!send_with(channel_.get(), Request{Order::kMark, mark, 0}, {v4, v6}) ||
+    std::vector<Fd> descriptors;
+    if (!send_with(channel_.get(), Request{Order::kMark, mark, 0}, shown) ||
         !receive_with(channel_.get(), reply, descriptors))
         return keeper_gone();
     if (reply.error != 0) return failure_of(reply);
@@ -176,7 +177,7 @@ Result<std::pair<Fd, Fd>> make_keeper_channel() {
     return std::pair<Fd, Fd>(Fd(ends[0]), Fd(ends[1]));
 }
 
-int keep(Fd channel, Fd signals, pid_t worker, const Offloads& offloads, UapiSocket& file) {
+int keep(Fd channel, Fd signals, pid_t worker, const SocketOptions& options, UapiSocket& file) {
     bool told_to_end = false;
     for (;;) {
         pollfd fds[2] = {{channel.get(), POLLIN, 0}, {told_to_end ? -1 : signals.get(), POLLIN, 0}};
@@ -185,7 +186,7 @@ int keep(Fd channel, Fd signals, pid_t worker, const Offloads& offloads, UapiSoc
             told_to_end = true;
             ::shutdown(channel.get(), SHUT_RDWR);
         }
-        if (fds[0].revents != 0 && !serve(channel.get(), offloads)) break;
+        if (fds[0].revents != 0 && !serve(channel.get(), options)) break;
     }
     channel.reset(); // if it spoke nonsense, this ends it
     int status = 0;

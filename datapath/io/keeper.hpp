@@ -19,7 +19,7 @@ class KeptSocketSource final : public SocketSource {
     [[nodiscard]] int channel() const { return channel_.get(); }
 
     Result<BoundSockets> bind(std::uint16_t port, std::uint32_t mark) override;
-    Result<void> set_mark(UdpPair& sockets, std::uint32_t mark) override;
+    Result<void> set_mark(UdpSockets& sockets, std::uint32_t mark) override;
 
   private:
     Fd channel_;
@@ -31,6 +31,6 @@ Result<std::pair<Fd, Fd>> make_keeper_channel();
 // The keeper's life: serves `channel` until the datapath `worker` ends. `signals` is a signalfd of those that
 // end us: then the channel is shut down, which ends the datapath, and that is waited for. Returns the exit
 // status.
-int keep(Fd channel, Fd signals, pid_t worker, const Offloads& offloads, UapiSocket& file);
+int keep(Fd channel, Fd signals, pid_t worker, const SocketOptions& options, UapiSocket& file);
 
 } // namespace wgd::io

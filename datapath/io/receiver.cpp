@@ -7,8 +7,9 @@
 
 namespace wgd::io {
 
-Receiver::Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
-                   crypto::Aead& aead, HandshakeQueue& handshakes, SharedState& shared)
+Receiver::Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpSockets& sockets,
+                   wg::DataPath& data_path, crypto::Aead& aead, HandshakeQueue& handshakes,
+                   SharedState& shared)
     : tun_(&tun)
     , crew_(&crew)
     , number_(number)
@@ -42,7 +43,7 @@ Found Receiver::serve(std::size_t lane) {
 
 Found Receiver::batch(std::size_t lane) {
     Lane::Pass pass(crew_->lane(lane));
-    const std::size_t messages = receive(lane == kLaneV4 ? sockets_->v4() : sockets_->v6());
+    const std::size_t messages = receive(sockets_->fd(family_of(lane), socket_of(lane)));
     pass.done_reading();
     if (messages == 0) return Found::kNothing;
     if (messages == kMessages) crew_->call_to(lane, number_);

@@ -24,11 +24,15 @@ namespace wgd::io {
 
 class Receiver {
   public:
-    // The crew's lanes: one for each of the two sockets.
-    static constexpr std::size_t kLaneV4 = 0, kLaneV6 = 1, kLanes = 2;
+    // The crew's lanes: one for each socket, and worker `n` is at home on the two sockets of number n.
+    static constexpr std::size_t kFamilies = 2;
+    [[nodiscard]] static constexpr std::size_t socket_of(std::size_t lane) { return lane / kFamilies; }
+    [[nodiscard]] static constexpr Family family_of(std::size_t lane) {
+        return lane % kFamilies == 0 ? Family::kIpv4 : Family::kIpv6;
+    }
 
     // Worker `number` of the crew. Everything referred to must outlive it.
-    Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
+    Receiver(const Tun& tun, Crew& crew, std::size_t number, UdpSockets& sockets, wg::DataPath& data_path,
              crypto::Aead& aead, HandshakeQueue& handshakes, SharedState& shared);
 
     void run(std::function<void(std::size_t)> quiet); // a worker's thread; `quiet` as Crew::run() has it
@@ -52,7 +56,7 @@ class Receiver {
     const Tun* tun_;
     Crew* crew_;
     std::size_t number_;
-    UdpPair* sockets_;
+    UdpSockets* sockets_;
     HandshakeQueue* handshakes_;
     SharedState* shared_;
     wg::DataThread thread_;

@@ -5,7 +5,8 @@
 
 namespace wgd::io {
 
-bool Sender::send(const wg::Path& path, std::span<const wg::OutPacket> packets) {
+bool Sender::send(std::size_t socket, const wg::Path& path, std::span<const wg::OutPacket> packets) {
+    socket_ = socket;
     use_source_ = true;
     std::size_t begin = 0;
     while (begin < packets.size()) {
@@ -65,6 +66,7 @@ void Sender::send_run(const wg::Path& path, std::span<const wg::OutPacket> run, 
 }
 
 bool Sender::send_one(const wg::Path& path, std::uint8_t tos, ByteView datagram) {
+    socket_ = 0;
     use_source_ = true;
     const int error = send_single(path, tos, datagram, MSG_DONTWAIT);
     ++(error == 0 ? counters_.datagrams : counters_.errors);
@@ -81,7 +83,7 @@ int Sender::send_single(const wg::Path& path, std::uint8_t tos, ByteView datagra
 int Sender::send_message(const wg::Path& path, std::uint8_t tos, std::uint16_t segment_size,
                          std::size_t vectors, int flags) {
     const bool has_source = !path.local.is_unspecified();
-    const int fd = sockets_->fd(path.remote.address.family());
+    const int fd = sockets_->fd(path.remote.address.family(), socket_);
     for (;;) {
         head_.encode(path, use_source_, tos, segment_size);
         msghdr message{};

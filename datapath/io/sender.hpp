@@ -15,12 +15,13 @@ namespace wgd::io {
 
 class Sender {
   public:
-    explicit Sender(UdpPair& sockets)
+    explicit Sender(UdpSockets& sockets)
         : sockets_(&sockets) {}
 
-    // Sends what seal() made of `packets` to `path`. True if the source address in `path` was refused: the
-    // caller tells DataThread::forget_source(). May block for a moment while the device's queue is full.
-    bool send(const wg::Path& path, std::span<const wg::OutPacket> packets);
+    // Sends what seal() made of `packets` to `path`, by that one of the sockets. True if the source address
+    // in `path` was refused: the caller tells DataThread::forget_source(). May block for a moment while the
+    // device's queue is full.
+    bool send(std::size_t socket, const wg::Path& path, std::span<const wg::OutPacket> packets);
     // One datagram, not blocking: handshakes, from the control thread. As above.
     bool send_one(const wg::Path& path, std::uint8_t tos, ByteView datagram);
 
@@ -40,10 +41,11 @@ class Sender {
                      int flags);
     int send_single(const wg::Path& path, std::uint8_t tos, ByteView datagram, int flags);
 
-    UdpPair* sockets_;
+    UdpSockets* sockets_;
     MessageHead head_;
     std::array<iovec, kMaxSegments> vectors_{};
-    bool use_source_ = true; // during one send()
+    std::size_t socket_ = 0; // these two: during one send()
+    bool use_source_ = true;
     Counters counters_;
 };
 

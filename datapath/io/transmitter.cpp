@@ -8,7 +8,7 @@
 
 namespace wgd::io {
 
-Transmitter::Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets,
+Transmitter::Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpSockets& sockets,
                          wg::DataPath& data_path, crypto::Aead& aead, SharedState& shared)
     : tun_(&tun)
     , crew_(&crew)
@@ -39,6 +39,7 @@ Found Transmitter::serve(std::size_t queue) {
 
 Found Transmitter::batch(std::size_t queue) {
     Lane::Pass pass(crew_->lane(queue));
+    queue_ = queue;
     const Found found = read(queue);
     pass.done_reading();
     if (found == Found::kFull) crew_->call_to(queue, number_);
@@ -141,7 +142,7 @@ void Transmitter::flush(Lane::Pass& pass) {
 void Transmitter::flush_peer(wg::Peer& peer, std::span<wg::OutPacket> packets, Lane::Pass& pass) {
     const wg::SealResult result = thread_.seal(peer, packets, now_);
     pass.begin_writing();
-    if (result.sealed > 0 && sender_.send(result.path, packets.first(result.sealed)))
+    if (result.sealed > 0 && sender_.send(queue_, result.path, packets.first(result.sealed)))
         thread_.forget_source(peer);
     if (result.status == wg::SealStatus::kSealed || result.status == wg::SealStatus::kDown) return;
     for (const wg::OutPacket& packet : packets.subspan(result.sealed)) {
@@ -161,7 +162,7 @@ void Transmitter::reject(ByteView packet, wg::Drop why, Lane::Pass& pass) {
     pass.begin_writing();
     const bool vnet_header = tun_->has_vnet_header();
     const std::uint8_t* const from = reply.data() + (vnet_header ? 0 : kVnetHeaderSize);
-    (void)!::write(tun_->fd(number_), from, size + (vnet_header ? kVnetHeaderSize : 0));
+    (void)!::write(tun_->fd(queue_), from, size + (vnet_header ? kVnetHeaderSize : 0));
 }
 
 } // namespace wgd::io

@@ -4,7 +4,7 @@
 //   in place -> one sendmsg per run of equal datagrams.
 // A batch is what the queue holds at the moment, at most kBatchPackets; it never waits for more. All memory
 // is its own, and touched only as far as it is used. There is one for every queue; they
-// help each other out (crew.hpp), and a queue's packets leave in its order.
+// help each other out (crew.hpp), and a queue's packets leave in its order, through the socket of its number.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ namespace wgd::io {
 class Transmitter {
   public:
     // Worker `number` of the crew; lane i is queue i. Everything referred to must outlive it.
-    Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpPair& sockets, wg::DataPath& data_path,
+    Transmitter(const Tun& tun, Crew& crew, std::size_t number, UdpSockets& sockets, wg::DataPath& data_path,
                 crypto::Aead& aead, SharedState& shared);
 
     // A worker's thread; returns when shared.stop is set and the crew woken, or the TUN is gone. `quiet` as
@@ -66,6 +66,7 @@ class Transmitter {
     Splitter splitter_;
     std::function<void(std::size_t)> quiet_;
     wg::Now now_{};
+    std::size_t queue_ = 0; // of the batch
     std::size_t mtu_ = 0;
     bool tun_dead_ = false;
 

@@ -21,7 +21,14 @@ bool set(int fd, int level, int option, T value) {
     return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-Result<Fd> bind_one(int family, std::uint16_t port, std::uint32_t mark, const Offloads& offloads) {
+Result<void> share_port(int fd) {
+    if (!set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+        return fail_errno(ErrorCode::kIo, errno, "cannot set SO_REUSEPORT");
+    return {};
+}
+
+// `join`: the port is ours already, by a socket that shares it.
+Result<Fd> bind_one(int family, std::uint16_t port, std::uint32_t mark, const Offloads& offloads, bool join) {
     const char* const name = family == AF_INET ? "IPv4" : "IPv6";
     Fd fd(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!fd)
@@ -52,6 +59,7 @@ Result<Fd> bind_one(int family, std::uint16_t port, std::uint32_t mark, const Of
     }
     if (offloads.udp_gro) set(fd.get(), IPPROTO_UDP, UDP_GRO, 1);
     if (mark != 0) WGD_TRY(set_socket_mark(fd.get(), mark));
+    if (join) WGD_TRY(share_port(fd.get()));
 
     sockaddr_storage address{};
     socklen_t length = 0;
@@ -84,6 +92,26 @@ Result<std::uint16_t> port_of(int fd) {
     return endpoint->port;
 }
 
+// All sockets of a family. The first is bound alone and shares its port only then: had it the option before,
+// two tunnels of one user could have the same port, and each would silently get a part of both's packets.
+Result<std::vector<Fd>> bind_family(int family, std::uint16_t port, std::uint32_t mark,
+                                    const SocketOptions& options) {
+    std::vector<Fd> sockets;
+    Result<Fd> first = bind_one(family, port, mark, options.offloads, false);
+    WGD_TRY(first);
+    sockets.push_back(std::move(*first));
+    if (options.per_family == 1) return sockets;
+    const Result<std::uint16_t> taken = port_of(sockets.front().get());
+    WGD_TRY(taken);
+    WGD_TRY(share_port(sockets.front().get()));
+    while (sockets.size() < options.per_family) {
+        Result<Fd> next = bind_one(family, *taken, mark, options.offloads, true);
+        WGD_TRY(next);
+        sockets.push_back(std::move(*next));
+    }
+    return sockets;
+}
+
 // A host without this family, or with it switched off, is no error: the other one serves.
 bool family_missing(const Error& error) {
     return error.sys_errno == EAFNOSUPPORT || error.sys_errno == EADDRNOTAVAIL ||
@@ -99,28 +127,29 @@ Result<void> set_socket_mark(int fd, std::uint32_t mark) {
     return {};
 }
 
-Result<BoundSockets> bind_sockets(std::uint16_t port, std::uint32_t mark, const Offloads& offloads) {
+Result<BoundSockets> bind_sockets(std::uint16_t port, std::uint32_t mark, const SocketOptions& options) {
     // With port 0 the first family's choice may be taken in the other: ask again for another one.
     for (int attempt = 0;; ++attempt) {
         BoundSockets sockets;
-        Result<Fd> v4 = bind_one(AF_INET, port, mark, offloads);
+        Result<std::vector<Fd>> v4 = bind_family(AF_INET, port, mark, options);
         if (v4) {
-            Result<std::uint16_t> got = port_of(v4->get());
+            Result<std::uint16_t> got = port_of(v4->front().get());
             WGD_TRY(got);
             sockets.port = *got;
             sockets.v4 = std::move(*v4);
         } else if (!family_missing(v4.error())) {
             return fail(std::move(v4).error());
         }
-        Result<Fd> v6 = bind_one(AF_INET6, sockets.v4 ? sockets.port : port, mark, offloads);
+        Result<std::vector<Fd>> v6 =
+            bind_family(AF_INET6, sockets.v4.empty() ? port : sockets.port, mark, options);
         if (v6) {
-            Result<std::uint16_t> got = port_of(v6->get());
+            Result<std::uint16_t> got = port_of(v6->front().get());
             WGD_TRY(got);
             sockets.port = *got;
             sockets.v6 = std::move(*v6);
         } else if (port == 0 && v6.error().sys_errno == EADDRINUSE && attempt < 100) {
             continue;
-        } else if (!family_missing(v6.error()) || !sockets.v4) {
+        } else if (!family_missing(v6.error()) || sockets.v4.empty()) {
             return fail(std::move(v6).error());
         }
         return sockets;
@@ -225,29 +254,31 @@ Fd placeholder() {
 
 } // namespace
 
-Result<std::unique_ptr<UdpPair>> UdpPair::make(const Offloads& offloads) {
-    std::unique_ptr<UdpPair> pair(new UdpPair(placeholder(), placeholder(), placeholder(), offloads.udp_gso));
-    if (!pair->v4_ || !pair->v6_ || !pair->nothing_)
-        return fail_errno(ErrorCode::kIo, errno, "cannot open a socket");
-    return pair;
-}
-
-Result<void> UdpPair::replace(BoundSockets sockets) {
-    const int v4 = sockets.v4 ? sockets.v4.get() : nothing_.get();
-    const int v6 = sockets.v6 ? sockets.v6.get() : nothing_.get();
-    // dup2 is atomic for everyone who uses the number; calls under way finish on the old socket.
-    if (::dup3(v4, v4_.get(), O_CLOEXEC) < 0 || ::dup3(v6, v6_.get(), O_CLOEXEC) < 0)
-        return fail_errno(ErrorCode::kIo, errno, "cannot put a new socket in place");
-    return {};
-}
-
-Result<void> UdpPair::set_mark(std::uint32_t mark) {
-    for (int fd : {v4_.get(), v6_.get()}) {
-        int domain = 0;
-        socklen_t length = sizeof domain;
-        if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain != AF_UNIX)
-            WGD_TRY(set_socket_mark(fd, mark));
+Result<std::unique_ptr<UdpSockets>> UdpSockets::make(const SocketOptions& options) {
+    std::vector<Fd> v4, v6;
+    for (auto* const sockets : {&v4, &v6}) {
+        for (std::size_t i = 0; i < options.per_family; ++i) {
+            sockets->push_back(placeholder());
+            if (!sockets->back()) return fail_errno(ErrorCode::kIo, errno, "cannot open a socket");
+        }
     }
+    Fd nothing = placeholder();
+    if (!nothing) return fail_errno(ErrorCode::kIo, errno, "cannot open a socket");
+    return std::unique_ptr<UdpSockets>(
+        new UdpSockets(std::move(v4), std::move(v6), std::move(nothing), options.offloads.udp_gso));
+}
+
+Result<void> UdpSockets::replace(BoundSockets sockets) {
+    const auto place = [&](const std::vector<Fd>& from, std::vector<Fd>& to) {
+        for (std::size_t i = 0; i < to.size(); ++i) {
+            // dup2 is atomic for everyone who uses the number; calls under way finish on the old socket.
+            if (::dup3(i < from.size() ? from[i].get() : nothing_.get(), to[i].get(), O_CLOEXEC) < 0)
+                return false;
+        }
+        return true;
+    };
+    if (!place(sockets.v4, v4_) || !place(sockets.v6, v6_))
+        return fail_errno(ErrorCode::kIo, errno, "cannot put a new socket in place");
     return {};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The UDP sockets of a tunnel, one for IPv4 and one for IPv6 on the same port, and the control data of their
-// messages.
+// The UDP sockets of a tunnel, IPv4 and IPv6 on the same port, one of each or several, and the control data
+// of their messages.
 //
 // Source: udp(7), ip(7), ipv6(7); UDP_SEGMENT and UDP_GRO: <linux/udp.h>.
 #pragma once
@@ -12,6 +12,7 @@
 #include <span>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <vector>
 
 #include "common/base/fd.hpp"
 #include "common/base/result.hpp"
@@ -20,17 +21,27 @@
 
 namespace wgd::io {
 
-// A pair of bound sockets on one port. A family the host does not have leaves its Fd empty.
+inline constexpr std::size_t kMaxSocketsPerFamily = 16;
+
+struct SocketOptions {
+    Offloads offloads;
+    // More than one share the port: the kernel gives every remote address and port one of them (SO_REUSEPORT,
+    // socket(7)), so that what one peer sends stays in order.
+    std::size_t per_family = 1; // at most kMaxSocketsPerFamily
+};
+
+// Bound sockets on one port: of each family SocketOptions::per_family, or none if the host does not have it.
 struct BoundSockets {
-    Fd v4;
-    Fd v6;
+    std::vector<Fd> v4;
+    std::vector<Fd> v6;
     std::uint16_t port = 0;
 };
 
 // Binds both families to `port`, or to the same free one if it is 0, and sets every option. Errors carry
-// sys_errno (EADDRINUSE and the like). Needs CAP_NET_ADMIN if mark is not 0.
+// sys_errno (EADDRINUSE and the like, also where the port's owner would share it). Needs CAP_NET_ADMIN if
+// mark is not 0.
 [[nodiscard]] Result<BoundSockets> bind_sockets(std::uint16_t port, std::uint32_t mark,
-                                                const Offloads& offloads);
+                                                const SocketOptions& options);
 
 // SO_MARK of one socket.
 [[nodiscard]] Result<void> set_socket_mark(int fd, std::uint32_t mark);
@@ -63,30 +74,30 @@ inline constexpr std::size_t kReceiveControlSize = 192;
 // The sockets in use, shared by the threads that transmit, those that receive, and the control thread. The
 // numbers of the descriptors never change: replace() puts other sockets behind them (dup2(2)), so that a new
 // listen port needs no agreement between the threads, but for who waits for them (duty.hpp).
-class UdpPair {
+class UdpSockets {
   public:
-    static Result<std::unique_ptr<UdpPair>> make(const Offloads& offloads); // with nothing bound
+    static Result<std::unique_ptr<UdpSockets>> make(const SocketOptions& options); // with nothing bound
 
-    [[nodiscard]] int v4() const { return v4_.get(); }
-    [[nodiscard]] int v6() const { return v6_.get(); }
-    [[nodiscard]] int fd(Family family) const { return family == Family::kIpv4 ? v4() : v6(); }
+    [[nodiscard]] std::size_t per_family() const { return v4_.size(); }
+    [[nodiscard]] int fd(Family family, std::size_t number) const {
+        return (family == Family::kIpv4 ? v4_ : v6_)[number].get();
+    }
 
     // Control thread. Empty sockets close what was there.
     Result<void> replace(BoundSockets sockets);
-    Result<void> set_mark(std::uint32_t mark);
 
     // UDP_SEGMENT, until some device of the way turns out not to be able to.
     [[nodiscard]] bool segmentation() const { return segmentation_.load(std::memory_order_relaxed); }
     void disable_segmentation() { segmentation_.store(false, std::memory_order_relaxed); }
 
   private:
-    UdpPair(Fd v4, Fd v6, Fd nothing, bool segmentation)
+    UdpSockets(std::vector<Fd> v4, std::vector<Fd> v6, Fd nothing, bool segmentation)
         : v4_(std::move(v4))
         , v6_(std::move(v6))
         , nothing_(std::move(nothing))
         , segmentation_(segmentation) {}
-    Fd v4_;
-    Fd v6_;
+    std::vector<Fd> v4_;
+    std::vector<Fd> v6_;
     Fd nothing_; // stands in for a socket that is not there; kept, since the cage lets nobody open one
     std::atomic<bool> segmentation_;
 };

@@ -15,6 +15,19 @@ endpoint_is() { [ "$(wg show "$1" endpoints | cut -f2)" = "$2" ]; }
 expect_endpoint() { endpoint_is "$1" "$2" || fail "$1: endpoint is $(wg show "$1" endpoints | cut -f2), not $2"; }
 expect_endpoint "$WG_B" 10.200.0.1:51821
 
+say "a lone packet that no peer's allowed IPs match, or whose peer has no endpoint yet, is answered"
+unreachable() { # ADDRESS WORDS
+  if in_a ping -n -c 1 -W 5 "$1" >"$RIG_DIR/ping.log" 2>&1; then fail "an answer from $1"; fi
+  grep -q "$2" "$RIG_DIR/ping.log" || fail "$1: $(cat "$RIG_DIR/ping.log")"
+}
+ip -n "$A" route add fd00:202::/64 dev "$WG_A"
+unreachable 10.201.0.77 'icmp_seq=1 Destination Host Unreachable'
+unreachable fd00:202::77 'Destination unreachable: Address unreachable'
+mute=$(wg genkey | wg pubkey)
+wg set "$WG_A" peer "$mute" allowed-ips 10.201.0.78/32
+unreachable 10.201.0.78 'icmp_seq=1 Destination Host Unreachable'
+wg set "$WG_A" peer "$mute" remove
+
 say "the peer changes its port"
 wg set "$WG_A" listen-port 51831
 ping_ok "$A" 10.201.0.2

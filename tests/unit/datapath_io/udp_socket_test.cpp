@@ -2,6 +2,7 @@
 // Over the loopback; no privilege.
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <map>
 #include <netinet/in.h>
 #include <poll.h>
 
@@ -62,17 +63,65 @@ TEST_CASE("both families share one port, and a busy one is an error") {
     CHECK(second.error().code == ErrorCode::kConflict);
 }
 
+TEST_CASE("several sockets share a port among themselves and with nobody else") {
+    const SocketOptions four{{}, 4};
+    auto bound = bind_sockets(0, 0, four);
+    REQUIRE(bound);
+    const std::uint16_t port = bound->port;
+    for (const SocketOptions& options : {SocketOptions{}, four}) {
+        const auto other = bind_sockets(port, 0, options);
+        REQUIRE_FALSE(other);
+        CHECK(other.error().sys_errno == EADDRINUSE);
+    }
+
+    for (const auto* sockets : {&bound->v4, &bound->v6}) {
+        if (sockets->empty()) continue;
+        REQUIRE(sockets->size() == 4);
+        // Each of 64 senders is given to one of the four, and stays with it; none of the four goes without
+        // (the odds are 4 * 0.75^64).
+        std::map<std::uint16_t, std::size_t> home; // by the sender's port
+        for (int sender = 0; sender < 64; ++sender) {
+            const auto from = bind_sockets(0, 0, {});
+            REQUIRE(from);
+            const bool v6 = sockets == &bound->v6;
+            sockaddr_storage to{};
+            const socklen_t length = loopback(v6, port).to_sockaddr(to);
+            for (int i = 0; i < 3; ++i)
+                REQUIRE(::sendto((v6 ? from->v6 : from->v4).front().get(), "x", 1, 0,
+                                 reinterpret_cast<sockaddr*>(&to), length) == 1);
+        }
+        std::size_t got = 0;
+        for (std::size_t i = 0; i < 4; ++i) {
+            std::size_t here = 0;
+            for (pollfd poll{(*sockets)[i].get(), POLLIN, 0}; ::poll(&poll, 1, 0) == 1; ++here) {
+                const Endpoint from = receive(poll.fd, 1).head.path.remote;
+                CHECK(home.emplace(from.port, i).first->second == i);
+            }
+            CHECK(here > 0);
+            got += here;
+        }
+        CHECK(got == 64 * 3);
+    }
+
+    auto sockets = UdpSockets::make(four);
+    REQUIRE(sockets);
+    REQUIRE((*sockets)->replace(std::move(*bound)));
+    CHECK_FALSE(bind_sockets(port, 0, four));
+    REQUIRE((*sockets)->replace({}));
+    CHECK(bind_sockets(port, 0, four)); // free again
+}
+
 TEST_CASE("runs of unequal datagrams arrive as they were sent, with each offload on and off") {
     for (bool v6 : {false, true})
         for (const char* off : {"", "gso", "gro", "gso,gro"}) {
             const Offloads offloads = *Offloads::all_but(off);
-            auto to = bind_sockets(0, 0, offloads);
+            auto to = bind_sockets(0, 0, {offloads});
             REQUIRE(to);
-            auto from = bind_sockets(0, 0, offloads);
+            auto from = bind_sockets(0, 0, {offloads});
             REQUIRE(from);
-            if (v6 && (!to->v6 || !from->v6)) continue;
+            if (v6 && (to->v6.empty() || from->v6.empty())) continue;
             const std::uint16_t from_port = from->port;
-            auto pair = UdpPair::make(offloads);
+            auto pair = UdpSockets::make({offloads});
             REQUIRE(pair);
             REQUIRE((*pair)->replace(std::move(*from)));
             Sender sender(**pair);
@@ -102,7 +151,7 @@ TEST_CASE("runs of unequal datagrams arrive as they were sent, with each offload
 
             wg::Path path;
             path.remote = loopback(v6, to->port);
-            CHECK_FALSE(sender.send(path, packets));
+            CHECK_FALSE(sender.send(0, path, packets));
             CHECK(sender.counters().datagrams == packets.size());
             CHECK(sender.counters().errors == 0);
             if (offloads.udp_gso)
@@ -110,7 +159,7 @@ TEST_CASE("runs of unequal datagrams arrive as they were sent, with each offload
             else
                 CHECK(sender.counters().messages == packets.size());
 
-            const Received got = receive(v6 ? to->v6.get() : to->v4.get(), packets.size());
+            const Received got = receive((v6 ? to->v6 : to->v4).front().get(), packets.size());
             REQUIRE(got.datagrams.size() == packets.size());
             for (std::size_t i = 0; i < packets.size(); ++i)
                 REQUIRE(got.datagrams[i] ==
@@ -126,7 +175,7 @@ TEST_CASE("the source address that was spoken to is answered from, and given up 
     auto to = bind_sockets(0, 0, {});
     auto from = bind_sockets(0, 0, {});
     REQUIRE((to && from));
-    auto pair = UdpPair::make({});
+    auto pair = UdpSockets::make({});
     REQUIRE((*pair)->replace(std::move(*from)));
     Sender sender(**pair);
     const Bytes datagram(100, 3);
@@ -135,11 +184,11 @@ TEST_CASE("the source address that was spoken to is answered from, and given up 
 
     path.local = *IpAddress::parse("127.0.0.77");
     CHECK_FALSE(sender.send_one(path, 0, datagram));
-    CHECK(receive(to->v4.get(), 1).head.path.remote.address == path.local);
+    CHECK(receive(to->v4.front().get(), 1).head.path.remote.address == path.local);
 
     path.local = *IpAddress::parse("192.0.2.1"); // nobody's
     CHECK(sender.send_one(path, 0, datagram));
-    CHECK(receive(to->v4.get(), 1).head.path.remote.address == *IpAddress::parse("127.0.0.1"));
+    CHECK(receive(to->v4.front().get(), 1).head.path.remote.address == *IpAddress::parse("127.0.0.1"));
 
     wg::OutPacket packets[2];
     Bytes arena(200, 4);
@@ -147,33 +196,32 @@ TEST_CASE("the source address that was spoken to is answered from, and given up 
         packets[i].buffer = arena.data() + 100 * i;
         packets[i].datagram_size = 100;
     }
-    CHECK(sender.send(path, packets));
-    CHECK(receive(to->v4.get(), 2).datagrams.size() == 2);
+    CHECK(sender.send(0, path, packets));
+    CHECK(receive(to->v4.front().get(), 2).datagrams.size() == 2);
     CHECK(sender.counters().errors == 0);
 }
 
 TEST_CASE("a pair without sockets neither sends nor becomes readable") {
-    auto pair = UdpPair::make({});
+    auto pair = UdpSockets::make({});
     REQUIRE(pair);
     Sender sender(**pair);
     wg::Path path;
     path.remote = loopback(false, 9);
     (void)sender.send_one(path, 0, Bytes(10));
     CHECK(sender.counters().errors == 1);
-    pollfd fds[2] = {{(*pair)->v4(), POLLIN, 0}, {(*pair)->v6(), POLLIN, 0}};
+    pollfd fds[2] = {{(*pair)->fd(Family::kIpv4, 0), POLLIN, 0}, {(*pair)->fd(Family::kIpv6, 0), POLLIN, 0}};
     CHECK(::poll(fds, 2, 0) == 0);
-    CHECK((*pair)->set_mark(5)); // nothing to mark, nothing wrong
 }
 
 TEST_CASE("replacing the sockets keeps the descriptors' numbers") {
-    auto pair = UdpPair::make({});
+    auto pair = UdpSockets::make({});
     REQUIRE(pair);
-    const int v4 = (*pair)->v4();
+    const int v4 = (*pair)->fd(Family::kIpv4, 0);
     auto a = bind_sockets(0, 0, {});
     REQUIRE(a);
     const std::uint16_t port = a->port;
     REQUIRE((*pair)->replace(std::move(*a)));
-    CHECK((*pair)->v4() == v4);
+    CHECK((*pair)->fd(Family::kIpv4, 0) == v4);
     CHECK_FALSE(bind_sockets(port, 0, {})); // in use
     REQUIRE((*pair)->replace({}));
     CHECK(bind_sockets(port, 0, {})); // free again
