@@ -2,7 +2,6 @@
 #include "daemon/sys/monitor.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -21,7 +20,6 @@ constexpr int kGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV
                            RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,   RTNLGRP_IPV4_RULE,
                            RTNLGRP_IPV6_RULE,  RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
 constexpr int kReceiveBuffer = 4 << 20; // room for a routing daemon's bursts
-constexpr int kDatagramsPerTurn = 256;
 
 bool same_link(const plan::Link& a, const plan::Link& b) {
     return a.name == b.name && a.alias == b.alias && a.mtu == b.mtu && a.up == b.up;
@@ -73,35 +71,11 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::create(loop::EventLoop& 
 }
 
 void NetlinkMonitor::read_some() {
-    for (int i = 0; i < kDatagramsPerTurn; ++i) {
-        sockaddr_nl from{};
-        iovec vector{buffer_.data(), buffer_.size()};
-        alignas(cmsghdr) std::array<std::uint8_t, 64> control;
-        msghdr header{};
-        header.msg_name = &from;
-        header.msg_namelen = sizeof from;
-        header.msg_iov = &vector;
-        header.msg_iovlen = 1;
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-        const ssize_t size = ::recvmsg(fd_.get(), &header, MSG_TRUNC);
-        if (size < 0 && errno == EINTR) continue;
-        if (size < 0 && errno == ENOBUFS) {
-            resynchronise();
-            continue;
-        }
-        if (size < 0) return;           // EAGAIN
-        if (from.nl_pid != 0) continue; // not the kernel
-        if (static_cast<std::size_t>(size) > buffer_.size()) {
-            resynchronise();
-            continue;
-        }
-        const bool elsewhere = is_from_other_namespace(header);
-        int remaining = static_cast<int>(size);
-        for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, remaining);
-             at = nlmsg_next(at, &remaining))
-            elsewhere ? take_from_elsewhere(at) : take(at);
-    }
+    receive_announcements(
+        fd_.get(), buffer_, [this] { resynchronise(); },
+        [this](const nlmsghdr* message, bool elsewhere) {
+            elsewhere ? take_from_elsewhere(message) : take(message);
+        });
 }
 
 void NetlinkMonitor::take(const nlmsghdr* message) {

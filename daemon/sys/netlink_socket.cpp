@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/netlink_socket.hpp"
 
+#include <array>
 #include <cerrno>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -13,12 +14,21 @@ namespace {
 // Enlarges to what the kernel wants to send at once: it makes dump messages up to 32 KiB when the reader's
 // last buffer was that large.
 constexpr int kReceiveBuffer = 1 << 20;
+constexpr int kDatagramsPerTurn = 256;
 
 Result<void> set_option(int fd, int option) {
     const int on = 1;
     if (::setsockopt(fd, SOL_NETLINK, option, &on, sizeof on) != 0)
         return fail_errno(ErrorCode::kKernel, errno, "cannot set a netlink option");
     return {};
+}
+
+// The kernel names the namespace of a datagram that is not of the socket's own.
+bool is_from_other_namespace(const msghdr& header) {
+    for (const cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr;
+         at = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(at)))
+        if (at->cmsg_level == SOL_NETLINK && at->cmsg_type == NETLINK_LISTEN_ALL_NSID) return true;
+    return false;
 }
 
 } // namespace
@@ -28,11 +38,37 @@ void listen_to_other_namespaces(int fd) {
     static_cast<void>(::setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on));
 }
 
-bool is_from_other_namespace(const msghdr& header) {
-    for (const cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr;
-         at = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(at)))
-        if (at->cmsg_level == SOL_NETLINK && at->cmsg_type == NETLINK_LISTEN_ALL_NSID) return true;
-    return false;
+void receive_announcements(int fd, std::span<std::uint8_t> buffer, const std::function<void()>& lost,
+                           const std::function<void(const nlmsghdr*, bool elsewhere)>& take) {
+    for (int i = 0; i < kDatagramsPerTurn; ++i) {
+        sockaddr_nl from{};
+        iovec vector{buffer.data(), buffer.size()};
+        alignas(cmsghdr) std::array<std::uint8_t, 64> control;
+        msghdr header{};
+        header.msg_name = &from;
+        header.msg_namelen = sizeof from;
+        header.msg_iov = &vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        const ssize_t size = ::recvmsg(fd, &header, MSG_TRUNC);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0 && errno == ENOBUFS) {
+            lost();
+            continue;
+        }
+        if (size < 0) return;           // EAGAIN
+        if (from.nl_pid != 0) continue; // not the kernel
+        if (static_cast<std::size_t>(size) > buffer.size()) {
+            lost();
+            continue;
+        }
+        const bool elsewhere = is_from_other_namespace(header);
+        int remaining = static_cast<int>(size);
+        for (auto* at = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(at, remaining);
+             at = nlmsg_next(at, &remaining))
+            take(at, elsewhere);
+    }
 }
 
 NetlinkStatus parse_netlink_status(const nlmsghdr* message) {

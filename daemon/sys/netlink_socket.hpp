@@ -60,9 +60,12 @@ class NetlinkSocket {
 // Announcements also from the network namespaces that are known here, as one is that a link was moved to.
 // Without CAP_NET_BROADCAST there are none.
 void listen_to_other_namespaces(int fd);
-// For a received datagram with its control messages: the kernel names the namespace of one that is not of the
-// socket's own.
-bool is_from_other_namespace(const msghdr& header);
+// Reads what the kernel has announced to a monitor's socket, which does not block, until there is nothing
+// more or a turn of the loop's is used up. `take` gets each message, and whether it is of another namespace
+// than the socket's own; `lost` is called where some could not be received. What others than the kernel send
+// is ignored.
+void receive_announcements(int fd, std::span<std::uint8_t> buffer, const std::function<void()>& lost,
+                           const std::function<void(const nlmsghdr*, bool elsewhere)>& take);
 
 // The error of an NLMSG_ERROR (or NLMSG_DONE that carries one): 0, or errno with the extended text.
 // Pure, for tests on bytes.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/sys/nft_announcements.hpp"
 
-#include <array>
 #include <cerrno>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -19,7 +18,6 @@ namespace wgd::sys {
 namespace {
 
 constexpr int kReceiveBuffer = 1 << 20;
-constexpr int kDatagramsPerTurn = 256;
 // The first attribute of every message about a table, a chain, a rule or a set is the table's name.
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 && NFTA_SET_TABLE == 1 &&
               NFTA_SET_ELEM_LIST_TABLE == 1);
@@ -68,34 +66,9 @@ NftAnnouncements::create(loop::EventLoop& loop, std::function<void(bool elsewher
 }
 
 void NftAnnouncements::read_some() {
-    for (int i = 0; i < kDatagramsPerTurn; ++i) {
-        sockaddr_nl from{};
-        iovec vector{buffer_.data(), buffer_.size()};
-        alignas(cmsghdr) std::array<std::uint8_t, 64> control;
-        msghdr header{};
-        header.msg_name = &from;
-        header.msg_namelen = sizeof from;
-        header.msg_iov = &vector;
-        header.msg_iovlen = 1;
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-        const ssize_t size = ::recvmsg(fd_.get(), &header, MSG_TRUNC);
-        if (size < 0 && errno == EINTR) continue;
-        if (size < 0 && errno == ENOBUFS) { // more than could be read: perhaps it was about us
-            changed_(false);
-            continue;
-        }
-        if (size < 0) return;           // EAGAIN
-        if (from.nl_pid != 0) continue; // not the kernel
-        if (static_cast<std::size_t>(size) > buffer_.size()) {
-            changed_(false);
-            continue;
-        }
-        int remaining = static_cast<int>(size);
-        for (auto* at = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(at, remaining);
-             at = nlmsg_next(at, &remaining))
-            take(at, is_from_other_namespace(header));
-    }
+    receive_announcements(
+        fd_.get(), buffer_, [this] { changed_(false); }, // perhaps it was about us
+        [this](const nlmsghdr* message, bool elsewhere) { take(message, elsewhere); });
 }
 
 // A transaction is announced as its changes and, last, the new generation of the ruleset with the name of the

@@ -31,6 +31,7 @@ profile opensplit "10.5.0.0/24"
 profile lockedsplit "10.5.0.0/24"
 profile failing "0.0.0.0/0, ::/0" "PreUp = exit 1"
 profile lan "0.0.0.0/0, ::/0"
+profile locked6 "0.0.0.0/0, ::/0" && on home sed -i "s/^Endpoint.*/Endpoint = [$PEER_V6]:$PEER_PORT/" /etc/wireguard/locked6.conf
 profile openexcept "0.0.0.0/0, ::/0"
 profile lockedexcept "0.0.0.0/0, ::/0"
 settings() { # LOCKDOWN
@@ -40,6 +41,8 @@ lockdown = $1
 [tunnel.locked]
 kill_switch = true
 [tunnel.locked4]
+kill_switch = true
+[tunnel.locked6]
 kill_switch = true
 [tunnel.lockedsplit]
 kill_switch = true
@@ -183,6 +186,10 @@ check "wgctl down locked" wgctl home down locked
 check "wgctl up locked4 (IPv4 only)" wgctl home up locked4
 fails ipv6_leak "IPv6 leak"
 check "wgctl down locked4" wgctl home down locked4
+check "wgctl up locked6 (an endpoint with IPv6)" wgctl home up locked6
+on home ip -6 neigh flush dev eth0
+check "the router is found anew (neighbour discovery), the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 "$INTERNET_V6"
+check "wgctl down locked6" wgctl home down locked6
 check "wgctl up lockedsplit" wgctl home up lockedsplit
 fails inside_probe "CVE-2019-14899"
 check "the tunnel works" on home ping -n -c 2 -i 0.2 -W 5 10.5.0.1
