@@ -242,6 +242,10 @@ start_sender
 crash "$WGD_PID"
 start_wgd home
 sent_more
+crash "$WGD_PID"
+on home rm /run/wgd/lock # somebody tidied up
+start_wgd home
+sent_more
 kill -KILL "$(pgrep --oldest --exact wgd-datapath)" # this scene's: it has a pid namespace of its own
 wait_for 10 "state failed" bash -c '"$0" "$@" | grep -q failed' nsenter --target "${MACHINE_PID[home]}" --net --mount --root "$BIN/wgctl" status locked
 sent_more

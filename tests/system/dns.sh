@@ -93,7 +93,7 @@ restart_wgd() {
     start_wgd home
 }
 resolv_conf() { on home cat /etc/resolv.conf; }
-has_line() { resolv_conf | grep -qxF "$1"; }
+has_line() { resolv_conf | grep -xF "$1" >/dev/null; }
 has_no_line() { ! has_line "$1"; }
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
@@ -335,8 +335,8 @@ with_resolved() {
     check "the domain's names go to the local server" wait_for 3 "answer" answered_by web.corp.example lan
 
     heading "systemd-resolved: two tunnels that want all names"
-    wants_all() { on home resolvectl domain "$1" | grep -qF '~.' && on home resolvectl default-route "$1" | grep -q yes; }
-    wants_some() { ! on home resolvectl domain "$1" | grep -qF '~.' && on home resolvectl default-route "$1" | grep -q no; }
+    wants_all() { on home resolvectl domain "$1" | grep -F '~.' >/dev/null && on home resolvectl default-route "$1" | grep yes >/dev/null; }
+    wants_some() { ! on home resolvectl domain "$1" | grep -F '~.' >/dev/null && on home resolvectl default-route "$1" | grep no >/dev/null; }
     check "up" wgctl home up home
     check "up, the newer" wgctl home up newer
     inside=$(asked_inside who.test)

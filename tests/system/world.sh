@@ -140,7 +140,7 @@ wgd_up_or_dead() { # MACHINE
 
 wgd_has_name() { # MACHINE
     on "$1" dbus-send --system --print-reply=literal --dest=org.freedesktop.DBus / \
-        org.freedesktop.DBus.NameHasOwner string:org.wgd1 | grep -q 'boolean true'
+        org.freedesktop.DBus.NameHasOwner string:org.wgd1 | grep 'boolean true' >/dev/null
 }
 
 # Starts wgd and waits until it has taken its name, which it does after recovery. Extra words: environment.
