@@ -32,6 +32,10 @@
 #include <net/gso.h>
 #endif
 
+#ifdef WG_HAVE_IPV6_STUBS
+#include <net/ipv6_stubs.h>
+#endif
+
 #ifdef WG_HAVE_BLAKE2S_CTX
 typedef struct blake2s_ctx wg_blake2s_context;
 #else
@@ -67,7 +71,7 @@ static inline int unregister_random_vmfork_notifier(struct notifier_block *nb)
 #define DEV_STATS_INC(dev, field) ((dev)->stats.field++)
 #endif
 
-#ifndef WQ_PERCPU
+#ifndef WG_HAVE_WQ_PERCPU
 #define WQ_PERCPU 0
 #endif
 
@@ -151,6 +155,35 @@ static inline void wg_udp_xmit6(struct dst_entry *dst, struct sock *sk, struct s
 	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, source, dest, priority, ttl, 0, source_port, dest_port, false, 0);
 #else
 	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, source, dest, priority, ttl, 0, source_port, dest_port, false);
+#endif
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static inline struct dst_entry *wg_route6(struct net *net, struct sock *sk, struct flowi6 *flow)
+{
+#ifdef WG_HAVE_IPV6_STUBS
+	return ipv6_stub->ipv6_dst_lookup_flow(net, sk, flow, NULL);
+#else
+	return ip6_dst_lookup_flow(net, sk, flow, NULL);
+#endif
+}
+#endif
+
+static inline void wg_udp_tunnel_setup(struct net *net, struct sock *sk, struct udp_tunnel_sock_cfg *config)
+{
+#ifdef WG_HAVE_UDP_TUNNEL_SOCK
+	setup_udp_tunnel_sock(net, sk, config);
+#else
+	setup_udp_tunnel_sock(net, sk->sk_socket, config);
+#endif
+}
+
+static inline void wg_udp_tunnel_release(struct sock *sk)
+{
+#ifdef WG_HAVE_UDP_TUNNEL_SOCK
+	udp_tunnel_sock_release(sk);
+#else
+	udp_tunnel_sock_release(sk->sk_socket);
 #endif
 }
 

@@ -403,7 +403,7 @@ static int set_peer(struct wg_device *device, struct nlattr *const *attrs, struc
 	public_key = nla_data(attrs[WGPEER_A_PUBLIC_KEY]);
 	if (attrs[WGPEER_A_FLAGS])
 		flags = nla_get_u32(attrs[WGPEER_A_FLAGS]);
-	if (flags & ~__WGPEER_F_ALL)
+	if (flags & ~(WGPEER_F_REMOVE_ME | WGPEER_F_REPLACE_ALLOWEDIPS | WGPEER_F_UPDATE_ONLY))
 		return -EOPNOTSUPP;
 	if (attrs[WGPEER_A_PROTOCOL_VERSION] && nla_get_u32(attrs[WGPEER_A_PROTOCOL_VERSION]) != 1)
 		return -EPFNOSUPPORT;
@@ -463,7 +463,7 @@ static int set_device(struct wg_device *device, struct genl_info *info)
 
 	if (attrs[WGDEVICE_A_FLAGS])
 		flags = nla_get_u32(attrs[WGDEVICE_A_FLAGS]);
-	if (flags & ~__WGDEVICE_F_ALL)
+	if (flags & ~WGDEVICE_F_REPLACE_PEERS)
 		return -EOPNOTSUPP;
 	if ((attrs[WGDEVICE_A_LISTEN_PORT] || attrs[WGDEVICE_A_FWMARK]) && !may_set_socket(device))
 		return -EPERM;

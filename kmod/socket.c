@@ -6,7 +6,6 @@
 #include <net/dst_cache.h>
 #include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
-#include <net/ipv6_stubs.h>
 #include <net/udp_tunnel.h>
 #include "compat.h"
 #include "device.h"
@@ -170,7 +169,7 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 			source_failed(peer, endpoint);
 			flow.saddr = in6addr_any;
 		}
-		dst = ipv6_stub->ipv6_dst_lookup_flow(sock_net(sock), sock, &flow, NULL);
+		dst = wg_route6(sock_net(sock), sock, &flow);
 		if (IS_ERR(dst)) {
 			err = PTR_ERR(dst);
 			goto drop;
@@ -263,7 +262,7 @@ int wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const vo
 	return err;
 }
 
-static struct socket *open_one(struct wg_device *device, struct net *net, struct udp_port_cfg *config, int *err)
+static struct sock *open_one(struct wg_device *device, struct net *net, struct udp_port_cfg *config, int *err)
 {
 	struct udp_tunnel_sock_cfg tunnel = {
 		.sk_user_data = device,
@@ -271,43 +270,45 @@ static struct socket *open_one(struct wg_device *device, struct net *net, struct
 		.encap_rcv = wg_receive,
 	};
 	struct socket *sock;
+	struct sock *sk;
 
 	*err = udp_sock_create(net, config, &sock);
 	if (*err)
 		return NULL;
-	sock->sk->sk_allocation = GFP_ATOMIC;
-	sock->sk->sk_sndbuf = INT_MAX;
+	sk = sock->sk;
+	sk->sk_allocation = GFP_ATOMIC;
+	sk->sk_sndbuf = INT_MAX;
 	/* The tunnel must go on when memory is short: swap may lie behind it. */
-	sk_set_memalloc(sock->sk);
+	sk_set_memalloc(sk);
 	if (wg_batch_limit > 1)
-		wg_udp_accept_gro(sock->sk);
-	setup_udp_tunnel_sock(net, sock, &tunnel);
-	return sock;
+		wg_udp_accept_gro(sk);
+	wg_udp_tunnel_setup(net, sk, &tunnel);
+	return sk;
+}
+
+static void close_one(struct sock *sk)
+{
+	if (!sk)
+		return;
+	sk_clear_memalloc(sk);
+	wg_udp_tunnel_release(sk);
 }
 
 /* The present sockets go after a grace period: nobody sends through them or receives from them any more. */
-static void replace(struct wg_device *device, struct socket *sock4, struct socket *sock6)
+static void replace(struct wg_device *device, struct sock *sock4, struct sock *sock6)
 {
 	struct sock *old4, *old6;
 
 	lockdep_assert_held(&device->config_lock);
-	old4 = rcu_dereference_protected(device->sock4, lockdep_is_held(&device->config_lock));
-	old6 = rcu_dereference_protected(device->sock6, lockdep_is_held(&device->config_lock));
-	rcu_assign_pointer(device->sock4, sock4 ? sock4->sk : NULL);
-	rcu_assign_pointer(device->sock6, sock6 ? sock6->sk : NULL);
+	old4 = rcu_replace_pointer(device->sock4, sock4, lockdep_is_held(&device->config_lock));
+	old6 = rcu_replace_pointer(device->sock6, sock6, lockdep_is_held(&device->config_lock));
 	if (sock4)
-		device->port = ntohs(inet_sk(sock4->sk)->inet_sport);
+		device->port = ntohs(inet_sk(sock4)->inet_sport);
 	if (!old4 && !old6)
 		return;
 	synchronize_net();
-	if (old4) {
-		sk_clear_memalloc(old4);
-		udp_tunnel_sock_release(old4->sk_socket);
-	}
-	if (old6) {
-		sk_clear_memalloc(old6);
-		udp_tunnel_sock_release(old6->sk_socket);
-	}
+	close_one(old4);
+	close_one(old6);
 }
 
 int wg_socket_open(struct wg_device *device, u16 port)
@@ -327,7 +328,7 @@ int wg_socket_open(struct wg_device *device, u16 port)
 	};
 	int tries = 100;
 #endif
-	struct socket *sock4, *sock6 = NULL;
+	struct sock *sock4, *sock6 = NULL;
 	struct net *net;
 	int err;
 
@@ -346,11 +347,10 @@ again:
 		goto out;
 #if IS_ENABLED(CONFIG_IPV6)
 	if (ipv6_mod_enabled()) {
-		config6.local_udp_port = inet_sk(sock4->sk)->inet_sport;
+		config6.local_udp_port = inet_sk(sock4)->inet_sport;
 		sock6 = open_one(device, net, &config6, &err);
 		if (!sock6) {
-			sk_clear_memalloc(sock4->sk);
-			udp_tunnel_sock_release(sock4);
+			close_one(sock4);
 			/* The free port of one family may be taken in the other. */
 			if (err == -EADDRINUSE && !port && --tries)
 				goto again;
