@@ -2,10 +2,11 @@
 /*
  * profile SECONDS [LINES]: where the kernel's time goes: samples the instruction pointer of every processor a thousand
  * times a second (perf_event_open(2), the software clock), and prints the functions that were met most, with their share
- * of all samples that were not idle, and who called the one met most often. For a guest: no library, no symbols but
+ * of all samples that were not idle, and who called them (past the allocators). For a guest: no library, no symbols but
  * /proc/kallsyms.
  */
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,20 @@ static void meet(uint64_t at, uint64_t caller)
 	++symbol->of[i];
 }
 
+/* The kernel's allocators, by the beginnings of their names: who asked them says more than which of them it was. */
+static bool is_allocator(const char *name)
+{
+	static const char *const beginnings[] = { "kmem_cache_alloc", "__kmem_cache_alloc", "__kmalloc", "kmalloc_", "___slab",
+		"__slab_alloc", "allocate_slab", "new_slab", "get_page_from", "__alloc_pages", "alloc_pages", "__folio_alloc",
+		"page_frag_alloc", "skb_page_frag", "__page_frag", "__alloc_skb", "__napi_alloc", "__netdev_alloc" };
+	size_t i;
+
+	for (i = 0; i < sizeof(beginnings) / sizeof(*beginnings); ++i)
+		if (!strncmp(name, beginnings[i], strlen(beginnings[i])))
+			return true;
+	return false;
+}
+
 static const char *name_of(uint64_t at)
 {
 	size_t i;
@@ -165,8 +180,13 @@ int main(int argc, char **argv)
 				++user;
 			} else if (record->type == PERF_RECORD_SAMPLE) {
 				/* The chain: a mark of its context, the function itself, its caller. */
-				if (sample[1] > 2)
-					caller = sample[4];
+				uint64_t depth;
+
+				for (depth = 2; depth < sample[1]; ++depth) {
+					caller = sample[2 + depth];
+					if (!is_allocator(find(caller)->name))
+						break;
+				}
 				meet(sample[0], caller);
 				++kernel;
 			}

@@ -44,7 +44,7 @@ if [ $side = ours ]; then
 	step "TCP both ways"
 	until_true 60 nc -z 10.9.0.2 5201 || fail "no iperf3 on the other side"
 	for direction in "" -R; do
-		timeout 40 iperf3 -c 10.9.0.2 -t 3 -J $direction > /tmp/iperf.json || fail "iperf3: $(jq -r .error /tmp/iperf.json)"
+		timeout 40 iperf3 -c 10.9.0.2 -t 1 -J $direction > /tmp/iperf.json || fail "iperf3: $(jq -r .error /tmp/iperf.json)"
 		kbit=$(jq '.end.sum_received.bits_per_second / 1e3 | floor' /tmp/iperf.json); echo "$kbit kbit/s"
 		[ "$kbit" -ge 100 ] || fail "TCP $direction"
 	done

@@ -2,7 +2,7 @@
 # Under load (WG 5.4.7): a flood of handshake initiations whose mac1 is right is answered with cookies and nothing else; an
 # honest peer gets through it with the cookie it was given; afterwards all is as before. Then many peers (a thousand in the
 # long run) that all shake hands. Slab counts before and after.
-# vm: -t 900 -a slub_debug=FZPU
+# vm: -t 900 -a slub_debug=FZP
 # shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 load_ours

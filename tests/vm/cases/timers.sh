@@ -5,7 +5,7 @@
 # A busy machine stops the guest for seconds, so nothing here is counted within a time: each step waits for what has to
 # happen, and judges by the kernel's own time stamps that it did not happen too early. That nothing is too late is in the
 # waiting: its limits are many times what an idle machine needs.
-# vm: -i 2 -t 900 -a slub_debug=FZPU
+# vm: -i 2 -t 900 -a slub_debug=FZP
 # shellcheck shell=bash source=tests/vm/guest/lib.sh
 . /root/lib.sh
 scale=40 POLL=8

@@ -26,7 +26,7 @@ load_intree() {
 # What either module needs; that some of it is built in is no harm.
 load_needs() {
 	local module
-	for module in libchacha20poly1305 libcurve25519-generic curve25519-x86_64 udp_tunnel ip6_udp_tunnel; do modprobe $module 2>/dev/null; done
+	for module in libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 udp_tunnel ip6_udp_tunnel; do modprobe $module 2>/dev/null; done
 }
 
 # load_ours [PARAMETER=VALUE...]: our module and what it needs
