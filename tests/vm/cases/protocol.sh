@@ -29,7 +29,7 @@ wait $dump
 lengths=$(sed -n 's/.*length \([0-9]*\)$/\1/p' /tmp/lengths | tr '\n' ' ')
 [ "$lengths" = "64 64 560 1452 " ] || fail "lengths on the wire: $lengths"
 
-step "batches: a GSO packet goes in whole and out as one of UDP; what GRO merges comes in as one and goes on as one"
+step "batches: a GSO packet goes in whole and out as one of UDP, and reaches the other side as one"
 for side in a b; do $side sysctl -qw net.ipv4.tcp_min_tso_segs=40; done # as a fast processor's TCP does by itself
 a nft -f - <<'NFT' || fail nft
 table ip t {
@@ -57,7 +57,10 @@ packets() { "$1" nft list counter ip t "$2" | sed -n 's/.*packets \([0-9]*\).*/\
 [ "$(tcp_kbit 1)" -ge 100 ] || fail "TCP in bursts"
 for side in a b; do
 	echo "$side: $(packets $side n_inner) merged packets inside, $(packets $side n_outer) outside"
-	[ "$(packets $side n_inner)" -ge 5 ] && [ "$(packets $side n_outer)" -ge 5 ] || fail "nothing was merged on side $side"
+	[ "$(packets $side n_outer)" -ge 5 ] || fail "nothing was merged outside on side $side"
+	# UDP may cut what is merged before b's socket sees it (kmod/README.md, "The way of a packet"): what b's own GRO
+	# makes of it depends on how many packets it has at a time.
+	[ $side = b ] || [ "$(packets $side n_inner)" -ge 5 ] || fail "nothing was merged inside on side $side"
 	$side nft delete table ip t; $side sysctl -qw net.ipv4.tcp_min_tso_segs=2
 done
 
