@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <linux/rtnetlink.h>
-#include <netlink/msg.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -27,24 +26,17 @@ Fd listen_to_links() {
     return fd;
 }
 
-// Reads what was announced. News that were lost (ENOBUFS) are no harm: the request's own answer comes later.
+// News that were lost are no harm: the request's own answer comes later.
 bool announces_end(int news, std::uint32_t index) {
-    alignas(nlmsghdr) std::array<char, 32768> buffer;
-    for (;;) {
-        sockaddr_nl from{};
-        socklen_t length = sizeof from;
-        const ssize_t size =
-            ::recvfrom(news, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
-        if (size < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
-        if (size <= 0) return false;
-        if (from.nl_pid != 0) continue; // any process may send to us
-        int remaining = static_cast<int>(size);
-        for (auto* at = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(at, remaining);
-             at = nlmsg_next(at, &remaining)) {
-            if (at->nlmsg_type != RTM_DELLINK) continue;
-            if (const auto link = parse_link(at); link && link->index == index) return true;
-        }
-    }
+    std::array<std::uint8_t, 32768> buffer;
+    bool ended = false;
+    receive_announcements(
+        news, buffer, [] {},
+        [&](const nlmsghdr* message, bool elsewhere) {
+            if (elsewhere || message->nlmsg_type != RTM_DELLINK) return;
+            if (const auto link = parse_link(message); link && link->index == index) ended = true;
+        });
+    return ended;
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 # The daemon goes and comes back, politely and by SIGKILL: its tunnels stay, a TCP stream through one never breaks,
 # and the new daemon knows them well enough to take them down. Then the datapath is killed under the daemon.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
+. "$WGD_SOURCE/tests/system/traffic.sh"
 
 need_tools wg jq socat ping
 need_programs wgd wgctl wgd-datapath
@@ -20,17 +21,9 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
 
 heading "A TCP stream through a tunnel"
 check "up" wgctl home up home
-# One numbered line every 20 ms, for as long as the other end listens; a broken connection ends it.
-start internet numbers socat TCP-LISTEN:5002,reuseaddr SYSTEM:'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'
-wait_for 5 "the sender" bash -c "nsenter --target ${MACHINE_PID[internet]} --net ss -Hltn 'sport = :5002' | grep -q ."
-start home stream socat -u "TCP:$INTERNET_V4:5002" "CREATE:$SCENE/stream"
+start_numbers internet
+receive_numbers home "$INTERNET_V4"
 stream=$STARTED
-received() { wc -l <"$SCENE/stream" 2>/dev/null || echo 0; }
-flows() { # MORE: that many further lines arrive, now
-    local target
-    target=$(($(received) + $1))
-    wait_for 10 "$1 more lines" bash -c "[ \$(wc -l <$SCENE/stream) -ge $target ]"
-}
 check "it flows" flows 20
 on home wg show home dump | head -n 1 >"$SCENE/device"
 datapath_before=$(pidof wgd-datapath || echo none)
@@ -49,12 +42,23 @@ for how in TERM KILL; do
     check "the stream flows" flows 20
 done
 kill "$stream"
-check "every line came once and in order" bash -c '
-    n=$(wc -l <"$1"); head -n "$n" "$1" | cmp - <(seq 0 $((n - 1)))' - "$SCENE/stream"
+check "every line came once and in order" numbers_in_order
 check "another up changes nothing" wgctl home up home
 check "down" wgctl home down home
 snapshot home "$SCENE/after"
 check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+
+heading "The datapath is killed while the daemon is away"
+check "up" wgctl home up home
+stop "$WGD_PID" KILL
+pids=$(pgrep --exact wgd-datapath)
+# shellcheck disable=SC2086
+kill -9 $pids
+wait_for 10 "their end" bash -c "! ps -o stat= -p ${pids//$'\n'/,} | grep -v '^Z'"
+check "(its socket is there)" on home test -e /run/wireguard/home.sock
+start_wgd home
+snapshot home "$SCENE/after"
+check_same "the next daemon leaves the machine as it was before the tunnel" "$SCENE/before" "$SCENE/after"
 
 # wgd-datapath is two processes: a keeper that wgd watches (the older one), and the worker that moves packets.
 for which in --oldest --newest; do
