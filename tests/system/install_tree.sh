@@ -53,8 +53,8 @@ done
 while IFS= read -r path; do
     [[ $path =~ ^(/usr/s?bin|/usr/lib|/usr/libexec|/usr/share|/etc/wgd)/ ]] || problem "$path is in an unexpected place"
 done < <(cd "$tree" && find . ! -type d -printf '/%P\n')
-if find "$tree" -perm /6000 | grep -q .; then problem "something is setuid or setgid"; fi
-if grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | grep -q .; then
+if find "$tree" -perm /6000 | grep . >/dev/null; then problem "something is setuid or setgid"; fi
+if grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | grep . >/dev/null; then
     problem "a text file names the build's directories: $(grep -rlI -e "$WGD_SOURCE" -e "$WGD_BUILD" "$tree" | tr '\n' ' ')"
 fi
 for program in /usr/sbin/wgd /usr/bin/wgd-datapath /usr/bin/wgctl; do
