@@ -2,8 +2,6 @@
 #include "daemon/plan/device_change.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -45,15 +43,24 @@ PeerDelta removal(const PublicKey& key) {
     return delta;
 }
 
-using Owners = std::unordered_map<IpPrefix, PublicKey>;
+// The allowed IPs of all peers; collected when they are asked for, which most changes do not.
+class Owners {
+  public:
+    explicit Owners(const DesiredDevice& device)
+        : device_(device) {}
+    [[nodiscard]] bool any(const IpPrefix& prefix) {
+        if (!collected_)
+            for (const DesiredPeer& peer : device_.peers)
+                prefixes_.insert(peer.allowed_ips.begin(), peer.allowed_ips.end());
+        collected_ = true;
+        return prefixes_.count(prefix) != 0;
+    }
 
-Owners owners_of(const DesiredDevice& device) {
-    Owners owners;
-    for (const DesiredPeer& peer : device.peers)
-        for (const IpPrefix& prefix : peer.allowed_ips)
-            owners.insert_or_assign(prefix, peer.public_key);
-    return owners;
-}
+  private:
+    const DesiredDevice& device_;
+    std::unordered_set<IpPrefix> prefixes_;
+    bool collected_ = false;
+};
 
 struct AllowedIpChange {
     std::vector<IpPrefix> added;
@@ -61,8 +68,9 @@ struct AllowedIpChange {
     bool lost = false;    // some prefix goes to another peer
 };
 
-AllowedIpChange compare(const DesiredPeer& want, const WgPeer& have, const Owners& owners) {
+AllowedIpChange compare(const DesiredPeer& want, const WgPeer& have, Owners& owners) {
     AllowedIpChange change;
+    if (want.allowed_ips == have.allowed_ips) return change; // of ten thousand peers all but one
     const std::unordered_set<IpPrefix> before(have.allowed_ips.begin(), have.allowed_ips.end());
     std::size_t kept = 0;
     for (const IpPrefix& prefix : want.allowed_ips) {
@@ -75,7 +83,7 @@ AllowedIpChange compare(const DesiredPeer& want, const WgPeer& have, const Owner
     const std::unordered_set<IpPrefix> after(want.allowed_ips.begin(), want.allowed_ips.end());
     for (const IpPrefix& prefix : have.allowed_ips) {
         if (after.count(prefix) != 0) continue;
-        if (owners.count(prefix) != 0)
+        if (owners.any(prefix))
             change.lost = true;
         else
             change.dropped = true;
@@ -129,13 +137,15 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
     }
     change_mark(want, have, change);
 
-    std::map<PublicKey, const WgPeer*> before;
+    std::unordered_map<PublicKey, const WgPeer*> before;
+    before.reserve(have.peers.size());
     for (const WgPeer& peer : have.peers)
         before.emplace(peer.public_key, &peer);
-    std::set<PublicKey> wanted;
+    std::unordered_set<PublicKey> wanted;
+    wanted.reserve(want.peers.size());
     for (const DesiredPeer& peer : want.peers)
         wanted.insert(peer.public_key);
-    const Owners owners = owners_of(want);
+    Owners owners(want);
 
     std::vector<PeerDelta> restored;
     // Peers that go make room first: their allowed IPs and, in the undo, come back last.
@@ -193,7 +203,7 @@ DeviceChange device_upkeep(const DesiredDevice& want, const WgDevice& have, bool
     DeviceChange change;
     change_mark(want, have, change);
     if (ignore_endpoints) return change;
-    std::map<PublicKey, const WgPeer*> present;
+    std::unordered_map<PublicKey, const WgPeer*> present;
     for (const WgPeer& peer : have.peers)
         present.emplace(peer.public_key, &peer);
     for (const DesiredPeer& peer : want.peers) {
