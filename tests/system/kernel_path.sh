@@ -4,8 +4,8 @@
 # the same tunnel with wgd-datapath under it, and what the bus says of the two, property by property.
 #
 # Needs a kernel with WireGuard; tests/vm/run wgd boots one, with each of two modules. WGD_EXPECT_MODULE: what wgd is
-# to call the module; WGD_SHORT=1: without many peers and the comparison with wgd-datapath; WGD_KEEP_VIEW: a file for what
-# the bus says.
+# to call the module; WGD_SHORT=1: only up, traffic, the daemon's death and down; WGD_KEEP_VIEW: a file
+# for what the bus says.
 . "$(dirname "${BASH_SOURCE[0]}")/scene.sh"
 . "$WGD_SOURCE/tests/system/traffic.sh"
 . "$WGD_SOURCE/tests/system/wire.sh"
@@ -103,58 +103,62 @@ check_same "the same keys, endpoint, allowed IPs" "$SCENE/device" "$SCENE/device
 bus_view home "$SCENE/adopted-view"
 check_same "the same on the bus" "$SCENE/kernel-view" "$SCENE/adopted-view"
 
-heading "wgctl reload under a TCP stream"
-start_numbers internet
-receive_numbers home "$INTERNET_V4"
-stream=$STARTED
-check "it flows" flows 10
-handshake_of() { on home wg show home latest-handshakes | grep "^$PEER_PUBLIC"; }
-handshake_of >"$SCENE/handshake"
-{
-    full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed '/^\[Interface\]/a MTU = 1300'
-    for i in $(seq 1 20); do
-        printf '\n[Peer]\nPublicKey = %s\nAllowedIPs = 172.20.%d.0/24\n' "$(head -c 32 /dev/urandom | base64)" "$i"
+# What may happen to a tunnel that is up.
+life() {
+    heading "wgctl reload under a TCP stream"
+    start_numbers internet
+    receive_numbers home "$INTERNET_V4"
+    stream=$STARTED
+    check "it flows" flows 10
+    handshake_of() { on home wg show home latest-handshakes | grep "^$PEER_PUBLIC"; }
+    handshake_of >"$SCENE/handshake"
+    {
+        full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed '/^\[Interface\]/a MTU = 1300'
+        for i in $(seq 1 20); do
+            printf '\n[Peer]\nPublicKey = %s\nAllowedIPs = 172.20.%d.0/24\n' "$(head -c 32 /dev/urandom | base64)" "$i"
+        done
+    } | write_profile home home
+    check "reload: 20 peers more, 20 routes, another MTU" wgctl home reload home
+    check "21 peers" test "$(on home wg show home peers | wc -l)" = 21
+    check "20 routes" test "$(on home ip -4 route show table main dev home | grep -c '^172.20.')" = 20
+    check "the MTU" grep -q 'mtu 1300' <(on home ip link show home)
+    check "the stream flows" flows 10
+    full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
+    check "reload: back to what was" wgctl home reload home
+    check "one peer" test "$(on home wg show home peers | wc -l)" = 1
+    check "the stream flows" flows 10
+    handshake_of >"$SCENE/handshake-now"
+    check_same "no handshake was made again" "$SCENE/handshake" "$SCENE/handshake-now"
+    kill "$stream"
+
+    heading "Somebody takes parts of it away"
+    tunnel_state() { # FILE
+        on home bash -c '
+            ip -o link show dev home | sed -E "s/^[0-9]+: //; s/ link\/.*//"
+            ip -o address show dev home | sed -E "s/^[0-9]+: //" | sort
+            for family in -4 -6; do ip $family route show table all dev home | sort; ip $family rule show; done
+            wg show home fwmark' >"$1" 2>/dev/null
+    }
+    is_back() {
+        tunnel_state "$SCENE/now"
+        cmp -s "$SCENE/tunnel" "$SCENE/now"
+    }
+    tunnel_state "$SCENE/tunnel"
+    table=$(on home ip -4 -j rule show | jq -r "[.[] | select(has(\"not\") and has(\"fwmark\"))][0].table")
+    for what in "ip route delete default table $table" "ip -6 rule delete not fwmark $table table $table" \
+        "ip address delete $TUNNEL_V4/32 dev home" "ip link set dev home mtu 1280" "ip link set dev home down"; do
+        on home $what # words
+        check "$what: it is put back" wait_for 10 "$what" is_back
     done
-} | write_profile home home
-check "reload: 20 peers more, 20 routes, another MTU" wgctl home reload home
-check "21 peers" test "$(on home wg show home peers | wc -l)" = 21
-check "20 routes" test "$(on home ip -4 route show table main dev home | grep -c '^172.20.')" = 20
-check "the MTU" grep -q 'mtu 1300' <(on home ip link show home)
-check "the stream flows" flows 10
-full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
-check "reload: back to what was" wgctl home reload home
-check "one peer" test "$(on home wg show home peers | wc -l)" = 1
-check "the stream flows" flows 10
-handshake_of >"$SCENE/handshake-now"
-check_same "no handshake was made again" "$SCENE/handshake" "$SCENE/handshake-now"
-kill "$stream"
+    check "traffic flows" ping_ok home "$INTERNET_V6"
 
-heading "Somebody takes parts of it away"
-tunnel_state() { # FILE
-    on home bash -c '
-        ip -o link show dev home | sed -E "s/^[0-9]+: //; s/ link\/.*//"
-        ip -o address show dev home | sed -E "s/^[0-9]+: //" | sort
-        for family in -4 -6; do ip $family route show table all dev home | sort; ip $family rule show; done
-        wg show home fwmark' >"$1" 2>/dev/null
+    heading "The link is taken away by someone else"
+    on home ip link delete home
+    check "the tunnel is failed" wait_for 10 "failed" is_state home failed
+    check "the next up works" wgctl home up home
+    check "  ... and traffic flows" ping_ok home "$INTERNET_V6"
 }
-is_back() {
-    tunnel_state "$SCENE/now"
-    cmp -s "$SCENE/tunnel" "$SCENE/now"
-}
-tunnel_state "$SCENE/tunnel"
-table=$(on home ip -4 -j rule show | jq -r "[.[] | select(has(\"not\") and has(\"fwmark\"))][0].table")
-for what in "ip route delete default table $table" "ip -6 rule delete not fwmark $table table $table" \
-    "ip address delete $TUNNEL_V4/32 dev home" "ip link set dev home mtu 1280" "ip link set dev home down"; do
-    on home $what # words
-    check "$what: it is put back" wait_for 10 "$what" is_back
-done
-check "traffic flows" ping_ok home "$INTERNET_V6"
-
-heading "The link is taken away by someone else"
-on home ip link delete home
-check "the tunnel is failed" wait_for 10 "failed" is_state home failed
-check "the next up works" wgctl home up home
-check "  ... and traffic flows" ping_ok home "$INTERNET_V6"
+[ -n "${WGD_SHORT:-}" ] || life
 
 heading "down"
 check_shown "wgctl down home" wgctl home down home
