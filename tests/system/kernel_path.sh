@@ -222,6 +222,20 @@ snapshot home "$SCENE/after"
 check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
 stop "$WGD_PID"
 
+heading "mtu_probe: the provider takes no packet above 1400, and says nothing"
+printf '[tunnel.home]\nmtu_probe = true\n' >"$SCENE/home/wgd.toml"
+on provider ip link set eth0 mtu 1400
+start_wgd home
+check "up" wgctl home up home
+mtu_fits() { on home ip link show home | grep -qE 'mtu 13(1[3-9]|20) '; } # found by halving
+check "the link's MTU becomes the path's, less 80: 1313 to 1320" wait_for 60 "the MTU" mtu_fits
+check "a full packet gets through" on home ping -n -c 1 -W 5 -M "do" -s 1285 "$INTERNET_V4"
+check "down" wgctl home down home
+on provider ip link set eth0 mtu 1500
+snapshot home "$SCENE/after"
+check_same "the machine is as before" "$SCENE/before" "$SCENE/after"
+stop "$WGD_PID"
+
 heading "The same tunnel with wgd-datapath: the bus says the same"
 printf '[tunnel.home]\nbackend = "userspace"\n' >"$SCENE/home/wgd.toml"
 start_wgd home
