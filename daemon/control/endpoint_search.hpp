@@ -31,6 +31,9 @@ class EndpointSearch {
     bool offer(std::vector<Endpoint> addresses, bool follow, Instant now);
     bool observe(const WgPeer& peer, Instant now, WallTime wall);
     bool allow_ipv6(bool allowed);
+    // The device sends to an address that the kill switch does not let through: the choice is made anew in
+    // it.
+    bool displaced() { return moved_ = chosen_.has_value(); }
 
     [[nodiscard]] const std::optional<Endpoint>& chosen() const { return chosen_; }
     // The choice replaces what the device has, also an endpoint that the peer roamed to.

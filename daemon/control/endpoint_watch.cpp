@@ -195,6 +195,8 @@ bool EndpointWatch::look() {
                 log::notice("endpoint {}: no answer from {}; trying {}", wanted.spec.text,
                             before ? before->to_string() : "nowhere", wanted.search.chosen()->to_string());
             }
+            if (peer.endpoint && upkeep_->passes && !upkeep_->passes(*peer.endpoint))
+                changed = wanted.search.displaced() || changed;
             doubt = doubt || wanted.search.unanswered();
             if (wanted.search.take_wish_to_look_up() && wanted.asked)
                 sooner(wanted.next_ask, std::max(now, *wanted.asked + timing_.endpoint_retry));
@@ -227,9 +229,15 @@ bool EndpointWatch::differs_from(const plan::ResolvedEndpoints& applied) const {
 }
 
 void EndpointWatch::applied(const plan::ResolvedEndpoints& endpoints) {
+    bool moved = false;
     for (Wanted& wanted : wanted_)
-        if (const auto found = endpoints.find(wanted.peer); found != endpoints.end())
+        if (const auto found = endpoints.find(wanted.peer); found != endpoints.end()) {
+            moved = moved || wanted.search.moved();
             wanted.search.applied(found->second);
+        }
+    if (!moved || !upkeep_ || !upkeep_->passes || !next_look_) return;
+    sooner(next_look_, timers_.now() + kSecondLook);
+    schedule();
 }
 
 bool EndpointWatch::allow_ipv6(bool allowed) {

@@ -30,6 +30,8 @@ class EndpointWatch {
     static constexpr Duration kLookPeriodInDoubt = std::chrono::seconds(5); // while a peer does not answer
     static constexpr int kLookShare = 200; // looking takes no more than this part of the time (large devices)
     static constexpr Duration kUnknownTtl = std::chrono::minutes(30); // of an answer that does not say
+    // After an endpoint was set: what the old address sent in that moment made the device roam back.
+    static constexpr Duration kSecondLook = std::chrono::seconds(1);
     static constexpr Duration kNudgeSpacing = std::chrono::seconds(30);
 
     // What it needs of the tunnel once that is up.
@@ -37,6 +39,8 @@ class EndpointWatch {
         std::function<Result<WgDevice>()> look;
         std::function<void()> changed; // resolved() says something new; may destroy the watch
         std::function<void()> noted;   // problems() does; may not
+        // What a device has roamed to: can it be reached at all? Nothing: everything can.
+        std::function<bool(const Endpoint&)> passes = nullptr;
     };
 
     // The ports outlive the watch.

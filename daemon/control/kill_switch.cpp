@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/log.hpp"
+#include "daemon/plan/exclusion.hpp"
 
 namespace wgd::control {
 namespace {
@@ -32,6 +33,24 @@ std::optional<plan::LockTable> wanted(const KillSwitch::Holds& holds, plan::Lock
 plan::LockMode KillSwitch::mode_of(const ProfileName& name) const {
     if (!holds(name)) return plan::LockMode::kOff;
     return wanted(holds_, lockdown_)->allow_lan ? plan::LockMode::kLan : plan::LockMode::kOn;
+}
+
+bool KillSwitch::passes(const ProfileName& name, const Endpoint& endpoint) const {
+    const auto held = holds_.find(name);
+    if (held == holds_.end()) return true;
+    const auto table = wanted(holds_, lockdown_);
+    const auto in = [&](const std::vector<IpPrefix>& ranges) {
+        return std::any_of(ranges.begin(), ranges.end(),
+                           [&](const IpPrefix& range) { return range.contains(endpoint.address); });
+    };
+    const auto& endpoints = held->second.passes.endpoints;
+    return std::any_of(endpoints.begin(), endpoints.end(),
+                       [&](const Endpoint& known) {
+                           return known.address == endpoint.address && known.port == endpoint.port;
+                       }) ||
+           (table->allow_lan && in(plan::lan_ranges())) ||
+           std::any_of(table->tunnels.begin(), table->tunnels.end(),
+                       [&](const plan::LockedTunnel& tunnel) { return in(tunnel.excluded); });
 }
 
 Result<KillSwitch::Holds> KillSwitch::written_down() {

@@ -65,6 +65,8 @@ class KillSwitch {
     void on_repair(std::function<void(const std::string&)> call) { repaired_ = std::move(call); }
 
     [[nodiscard]] bool holds(const ProfileName& name) const { return holds_.count(name) != 0; }
+    // Whether encrypted packets of this tunnel reach that endpoint.
+    [[nodiscard]] bool passes(const ProfileName& name, const Endpoint& endpoint) const;
     [[nodiscard]] const Holds& all() const { return holds_; }
     [[nodiscard]] plan::LockMode lockdown() const { return lockdown_; }
     // The mode in force for this tunnel; kOff if it has no hold.

@@ -287,7 +287,11 @@ void Tunnel::watch_endpoints() {
                                 return self->ports_.reader.read_device(self->name_.str(), self->netns());
                             },
                             guarded([](Tunnel& self) { self.reconcile(); }),
-                            guarded([](Tunnel& self) { self.host_.tunnel_changed(self); })});
+                            guarded([](Tunnel& self) { self.host_.tunnel_changed(self); }),
+                            [weak = weak_from_this()](const Endpoint& endpoint) {
+                                const auto self = weak.lock();
+                                return !self || self->host_.kill_switch().passes(self->name_, endpoint);
+                            }});
 }
 
 // A number in the profile is the last word.

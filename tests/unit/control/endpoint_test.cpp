@@ -66,8 +66,9 @@ struct Rig {
     std::optional<std::chrono::seconds> heard_every; // the peer answers
     int looks = 0;
     int ready = 0;
-    int noted = 0;                // times that a problem came or went
-    std::vector<std::string> set; // endpoints set in the device, in order
+    int noted = 0;                               // times that a problem came or went
+    std::vector<std::string> set;                // endpoints set in the device, in order
+    std::function<bool(const Endpoint&)> passes; // what the kill switch lets through
     std::unique_ptr<EndpointWatch> watch;
 
     explicit Rig(TunnelSettings settings = {})
@@ -88,7 +89,7 @@ struct Rig {
                                peer.persistent_keepalive = device.peer.persistent_keepalive;
                                return copy;
                            },
-                           [this] { apply(); }, [this] { ++noted; }});
+                           [this] { apply(); }, [this] { ++noted; }, passes});
     }
     void apply() {
         const auto resolved = watch->resolved();
@@ -118,6 +119,22 @@ struct Rig {
 using Set = std::vector<std::string>;
 
 } // namespace
+
+TEST_CASE("a device that roamed to where the kill switch lets nothing pass is called back") {
+    TunnelSettings settings;
+    settings.endpoint_refresh = EndpointRefresh::kFollow;
+    settings.endpoint_ttl_min = 1s;
+    Rig rig(settings);
+    rig.passes = [](const Endpoint& endpoint) { return endpoint.address == *IpAddress::parse("192.0.2.2"); };
+    rig.resolver.know("vpn.example", "192.0.2.2");
+    rig.begin(profile_with("vpn.example:51820"));
+    rig.answering(30s);
+    CHECK(rig.set == Set{"192.0.2.2:51820"});
+    rig.device.peer.endpoint = *Endpoint::parse("192.0.2.1:51820");
+    rig.answering(15s);
+    CHECK(rig.set == Set{"192.0.2.2:51820", "192.0.2.2:51820"});
+    CHECK(rig.device.peer.endpoint == *Endpoint::parse("192.0.2.2:51820"));
+}
 
 TEST_CASE("an address that works is kept, whatever its name says meanwhile") {
     Rig rig;
