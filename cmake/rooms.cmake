@@ -27,6 +27,14 @@ function(wgd_program)
   install(TARGETS ${PROG_NAME} RUNTIME DESTINATION ${PROG_DESTINATION})
 endfunction()
 
+# A test's time limit; a sanitizer's build has five times as long.
+function(wgd_time_limit VARIABLE SECONDS)
+  if(WGD_SANITIZE)
+    math(EXPR SECONDS "${SECONDS} * 5")
+  endif()
+  set(${VARIABLE} ${SECONDS} PARENT_SCOPE)
+endfunction()
+
 # A Catch2 unit test program, one ctest entry per program (labels: unit, or what LABELS says).
 #   wgd_test(NAME config_test SOURCES ... USES wgd_config [LABELS unit])
 function(wgd_test)
@@ -40,7 +48,8 @@ function(wgd_test)
   target_include_directories(${TEST_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
   set_target_properties(${TEST_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${TEST_NAME} COMMAND ${TEST_NAME})
-  set_tests_properties(${TEST_NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT 120 SKIP_RETURN_CODE 77)
+  wgd_time_limit(limit 120)
+  set_tests_properties(${TEST_NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${limit} SKIP_RETURN_CODE 77)
 endfunction()
 
 # A test that is a script driving the built programs (needs root; exits 77 when something is missing).
@@ -51,8 +60,9 @@ function(wgd_script_test)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 300)
   endif()
+  wgd_time_limit(limit ${TEST_TIMEOUT})
   add_test(NAME ${TEST_NAME} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_SCRIPT})
-  set_tests_properties(${TEST_NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT}
+  set_tests_properties(${TEST_NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${limit}
     SKIP_RETURN_CODE 77
     ENVIRONMENT "WGD_BUILD=${PROJECT_BINARY_DIR};WGD_SOURCE=${PROJECT_SOURCE_DIR}")
 endfunction()

@@ -2,11 +2,13 @@
 #include "common/wgapi/uapi_codec.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <fmt/format.h>
 #include <iterator>
 #include <limits>
+#include <type_traits>
 
 namespace wgd::uapi {
 namespace {
@@ -18,9 +20,11 @@ void append_hex(SecretText& out, ByteView bytes) {
     const auto digit = [](unsigned nibble) {
         return static_cast<char>(nibble + '0' + (((9U - nibble) >> 8) & ('a' - '9' - 1U)));
     };
+    std::size_t at = out.size();
+    out.resize(at + 2 * bytes.size());
     for (const unsigned byte : bytes) {
-        out.push_back(digit(byte >> 4));
-        out.push_back(digit(byte & 15));
+        out[at++] = digit(byte >> 4);
+        out[at++] = digit(byte & 15);
     }
 }
 
@@ -30,13 +34,22 @@ void append_key(SecretText& out, std::string_view name, ByteView bytes) {
     out.push_back('\n');
 }
 
-template <class Value>
-void append_line(SecretText& out, std::string_view name, const Value& value) {
-    fmt::format_to(std::back_inserter(out), "{}={}\n", name, value);
+void append_line(SecretText& out, std::string_view name, std::string_view value) {
+    out.append(name).push_back('=');
+    out.append(value).push_back('\n');
 }
 
-constexpr std::size_t kLineEstimate = 48;
-constexpr std::size_t kPeerEstimate = 512;
+template <class Int, class = std::enable_if_t<std::is_integral_v<Int>>>
+void append_line(SecretText& out, std::string_view name, Int value) {
+    std::array<char, std::numeric_limits<Int>::digits10 + 2> digits;
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+    append_line(out, name, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+}
+
+// What a line and a peer take, on the large side of the usual: a text that outgrows its memory is copied, but
+// memory that was taken for nothing is zeroed all the same.
+constexpr std::size_t kLineEstimate = 36;
+constexpr std::size_t kPeerEstimate = 340;
 
 // --- reading ---
 

@@ -40,7 +40,9 @@ ping_ok "$A" 10.201.0.2
 handshake=$(wg show "$WG_B" latest-handshakes | awk -v k="$PUB_A" '$1 == k { print $2 }')
 
 say "a flood of forged initiations"
-in_a "$FLOOD" initiations 10.200.0.2 51822 "$PUB_B" 20000 12 100000 >"$RIG_DIR/sent" &
+rate=20000
+case $(ldd "$DATAPATH") in *lib[at]san*) rate=2000 ;; esac # a tenth of the speed, and what overflows the socket reaches nobody
+in_a "$FLOOD" initiations 10.200.0.2 51822 "$PUB_B" "$rate" 120 100000 >/dev/null & # until it is stopped
 flood=$!
 PIDS+=("$flood")
 received() { in_b nstat -asz UdpInDatagrams | awk '$1 == "UdpInDatagrams" { print $2 }'; }
@@ -60,9 +62,9 @@ kill -0 "$flood" || fail "the flood was over before the newcomer came"
 wait_for 30 got_in || fail "no handshake under the flood"
 in_a ping -n -q -c 5 -i 0.2 -W 5 10.202.0.2 >"$RIG_DIR/ping.log" 2>&1 || fail "no answer to the newcomer"
 in_a nft list counter inet t cookies | grep -q 'packets [1-9]' || fail "it got in without a cookie: the device was not under load"
-wait "$flood" || fail "the flood failed"
-sent=$(cat "$RIG_DIR/sent")
-[ "$sent" -ge 100000 ] || say "only $sent forged initiations: this machine is slow"
+from_all() { [ $(($(received) - before)) -ge 100000 ]; }
+wait_for 20 from_all || say "only $(($(received) - before)) forged initiations: this machine is slow"
+kill "$flood" || fail "the flood failed"
 
 say "random and truncated datagrams"
 before=$(received)
