@@ -42,7 +42,8 @@ handshake=$(wg show "$WG_B" latest-handshakes | awk -v k="$PUB_A" '$1 == k { pri
 say "a flood of forged initiations"
 rate=20000
 case $(ldd "$DATAPATH") in *lib[at]san*) rate=2000 ;; esac # a tenth of the speed, and what overflows the socket reaches nobody
-in_a "$FLOOD" initiations 10.200.0.2 51822 "$PUB_B" "$rate" 120 100000 >/dev/null & # until it is stopped
+# Until it is stopped: so not by in_a, whose shell would be what is killed.
+ip netns exec "$A" "$FLOOD" initiations 10.200.0.2 51822 "$PUB_B" "$rate" 120 100000 >/dev/null &
 flood=$!
 PIDS+=("$flood")
 received() { in_b nstat -asz UdpInDatagrams | awk '$1 == "UdpInDatagrams" { print $2 }'; }
