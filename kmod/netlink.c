@@ -371,13 +371,11 @@ static void set_endpoint(struct wg_peer *peer, const struct nlattr *attr)
 	wg_endpoint_learn(peer, &endpoint);
 }
 
-/* The message's memory is the sender's again soon: the key does not stay in it. */
 static void set_preshared_key(struct wg_peer *peer, struct nlattr *attr)
 {
 	mutex_lock(&peer->handshake_lock);
 	memcpy(peer->handshake.preshared_key, nla_data(attr), WG_KEY_SIZE);
 	mutex_unlock(&peer->handshake_lock);
-	memzero_explicit(nla_data(attr), WG_KEY_SIZE);
 }
 
 static int set_keepalive(struct wg_peer *peer, u16 interval)
@@ -521,10 +519,13 @@ static int set_doit(struct sk_buff *skb, struct genl_info *info)
 	rtnl_unlock();
 	dev_put(dev);
 out:
-	/* The message holds keys; its memory is the sender's again soon. */
-	if (info->attrs[WGDEVICE_A_PRIVATE_KEY])
-		memzero_explicit(nla_data(info->attrs[WGDEVICE_A_PRIVATE_KEY]),
-				 nla_len(info->attrs[WGDEVICE_A_PRIVATE_KEY]));
+	/*
+	 * The message holds keys, also those of peers that an error kept from
+	 * being reached; its memory is the sender's again soon. What netlink
+	 * copies of it into the answer to an error is zeros then, too.
+	 */
+	memzero_explicit(genlmsg_data(info->genlhdr),
+			 genlmsg_len(info->genlhdr));
 	return err;
 }
 
