@@ -45,4 +45,9 @@ if command -v shellcheck >/dev/null; then
 else
     shell_note="shellcheck is missing: scripts were not checked"
 fi
+# Who reads only the beginning of a pipe kills its writer (SIGPIPE) now and then, and under pipefail that is a failure:
+# grep -q PATTERN <(COMMAND), COMMAND | sed -n 1p. What runs in a shell of its own (sh -c, the guest's) has no pipefail.
+findings < <({ our_files '*.sh' && grep -lE '^#!.*\b(bash|sh)$' -r scripts .ci bench; } | grep -v '^tests/vm/' | sort -u |
+    xargs grep -nHE '\| *(grep -[A-Za-z]*q|head -n)' | grep -vE 'sh -c|nsenter|^[^:]*:[0-9]+: *["#]|[|] xargs grep -nHE' |
+    sed 's/$/  # kills its writer under pipefail/')
 conclude "licences, lengths, names, bus contract: in order; $shell_note"

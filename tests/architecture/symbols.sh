@@ -21,14 +21,14 @@ impurities() { # LIBRARY
         grep -E "$forbidden"
 }
 
-control=$(find "$WGD_BUILD" -name 'libwgd_base.a' | head -n 1)
+control=$(find "$WGD_BUILD" -name 'libwgd_base.a' | sed -n 1p)
 [ -n "$control" ] || finding "there is no libwgd_base.a in $WGD_BUILD: is it built?"
 [ -z "$control" ] || [ -n "$(impurities "$control")" ] ||
     finding "this test finds nothing in libwgd_base.a, which reads the clock: it cannot find anything"
 
 checked=0
 for name in "${pure[@]}"; do
-    library=$(find "$WGD_BUILD" -name "lib$name.a" | head -n 1)
+    library=$(find "$WGD_BUILD" -name "lib$name.a" | sed -n 1p)
     if [ -z "$library" ]; then
         finding "there is no lib$name.a in the build tree: renamed? then rename it here as well"
         continue

@@ -120,13 +120,13 @@ expect() { # STATUS WHAT COMMAND...
 has() { # WHAT TEXT PATTERN
     if grep -qE -- "$3" <<<"$2"; then pass "$1"; else
         fail "$1: no '$3' in:"
-        sed 's/^/    /' <<<"$2" | head -40
+        sed 's/^/    /' <<<"$2" | sed -n 1,40p
     fi
 }
 has_not() { # WHAT TEXT PATTERN
     if grep -qE -- "$3" <<<"$2"; then
         fail "$1: '$3' in:"
-        grep -E -- "$3" <<<"$2" | sed 's/^/    /' | head -10
+        grep -E -- "$3" <<<"$2" | sed 's/^/    /' | sed -n 1,10p
     else pass "$1"; fi
 }
 daemon_lives() { # WHAT

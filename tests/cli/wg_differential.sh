@@ -190,7 +190,7 @@ for tool in genkey genpsk pubkey; do shown $tool surplus; done
 [ "$(on "$OURS" show interfaces | tr ' ' '\n' | sort)" = "$(on "$STOCK" show interfaces | tr ' ' '\n' | sort)" ] || bad "show interfaces"
 all=$(on "$OURS" show all dump | cut -f1 | sort -u | tr '\n' ' ')
 [ "$all" = "$US $THEM " ] || bad "show all dump names '$all'"
-ip netns exec $NS "$OURS" | grep -q "^interface: $US" || bad "no words mean show"
+grep -q "^interface: $US" <(ip netns exec $NS "$OURS") || bad "no words mean show"
 
 # A round trip: what showconf prints, setconf takes, and nothing is lost.
 on "$OURS" set $US private-key "$D/key1" fwmark 7 peer "$P2" preshared-key "$D/psk1" endpoint '[fd00::9]:9' allowed-ips 10.0.0.0/8,::/0 persistent-keepalive 9 peer "$P3"

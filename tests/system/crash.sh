@@ -55,7 +55,7 @@ crash_at() { # VERB CALL-NUMBER
         stop "$STRACE" INT
         survived=$((survived + 1))
     fi
-    call=$(tail -n 2 "$SCENE/calls" | head -n 1)
+    call=$(tail -n 2 "$SCENE/calls" | sed -n 1p)
     wait "$STRACE" 2>/dev/null
     if ! kill -0 "$WGD_PID" 2>/dev/null; then
         wait "$WGD_PID" 2>/dev/null

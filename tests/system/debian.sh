@@ -12,11 +12,11 @@ unpack_debian() { # PACKAGE
     [ ! -e "$UNPACKED/complete" ] || return 0
     need_tools dpkg-deb apt-get
     mkdir -p "$cache"
-    deb=$(find "$cache" -maxdepth 1 -name "$1_*.deb" | head -n 1)
+    deb=$(find "$cache" -maxdepth 1 -name "$1_*.deb" | sed -n 1p)
     if [ -z "$deb" ]; then
         (cd "$cache" && apt-get download "$1" >"$1.log" 2>&1) ||
             skip "needs Debian's package $1 to unpack, and apt-get download $1 fails: $(tail -n 1 "$cache/$1.log")"
-        deb=$(find "$cache" -maxdepth 1 -name "$1_*.deb" | head -n 1)
+        deb=$(find "$cache" -maxdepth 1 -name "$1_*.deb" | sed -n 1p)
     fi
     rm -rf "$UNPACKED"
     mkdir -p "$UNPACKED/usr"

@@ -77,7 +77,7 @@ Endpoint = $PEER_V4:51821
 AllowedIPs = 10.7.0.0/24
 EOT
 
-answer() { on home getent ahostsv4 "$1" 2>/dev/null | awk '{ print $1; exit }'; }
+answer() { on home getent ahostsv4 "$1" 2>/dev/null | awk 'NR == 1 { print $1 }'; }
 answered_by() { # NAME lan|tunnel|newer
     local expected
     case $2 in lan) expected=192.0.2.80 ;; tunnel) expected=10.5.0.80 ;; newer) expected=10.7.0.80 ;; esac

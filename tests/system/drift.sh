@@ -21,7 +21,7 @@ start_wgd home
 full_tunnel_profile "$PEER_V4:$PEER_PORT" | sed 's|^AllowedIPs.*|&, 10.77.0.0/16|' | write_profile home home
 snapshot home "$SCENE/before"
 
-state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | head -n 1; }
+state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | sed -n 1p; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 drift_count() { wgctl home status --json home | jq '.tunnels[0].drift.count'; }
 

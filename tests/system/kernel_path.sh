@@ -26,7 +26,7 @@ start_wgd home
 full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
 snapshot home "$SCENE/before"
 
-state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | head -n 1; }
+state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | sed -n 1p; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 properties_of() { # OBJECT-PATH INTERFACE
     on home busctl --json=short call org.wgd1 "$1" org.freedesktop.DBus.Properties GetAll s "$2" | jq -S '.data[0] | map_values(.data)'
@@ -227,7 +227,7 @@ printf '[tunnel.home]\nmtu_probe = true\n' >"$SCENE/home/wgd.toml"
 on provider ip link set eth0 mtu 1400
 start_wgd home
 check "up" wgctl home up home
-mtu_fits() { on home ip link show home | grep -qE 'mtu 13(1[3-9]|20) '; } # found by halving
+mtu_fits() { grep -qE 'mtu 13(1[3-9]|20) ' <(on home ip link show home); } # found by halving
 check "the link's MTU becomes the path's, less 80: 1313 to 1320" wait_for 60 "the MTU" mtu_fits
 check "a full packet gets through" on home ping -n -c 1 -W 5 -M "do" -s 1285 "$INTERNET_V4"
 check "down" wgctl home down home

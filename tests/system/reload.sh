@@ -22,7 +22,7 @@ full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
 snapshot home "$SCENE/before"
 
 handshakes() { on home wg show home latest-handshakes | grep "^$PEER_PUBLIC"; }
-home_device() { on home wg show home dump | head -n 1; }
+home_device() { on home wg show home dump | sed -n 1p; }
 home_routes() { on home ip -4 route show table main dev home; }
 
 heading "A TCP stream through a full tunnel"

@@ -16,7 +16,7 @@ start_wgd home
 full_tunnel_profile "$PEER_V4:$PEER_PORT" | write_profile home home
 snapshot home "$SCENE/before"
 
-state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | head -n 1; }
+state_of() { wgctl home status --json "$1" | jq -r '.. | .state? // empty' | sed -n 1p; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 
 heading "A TCP stream through a tunnel"
@@ -25,7 +25,7 @@ start_numbers internet
 receive_numbers home "$INTERNET_V4"
 stream=$STARTED
 check "it flows" flows 20
-on home wg show home dump | head -n 1 >"$SCENE/device"
+on home wg show home dump | sed -n 1p >"$SCENE/device"
 datapath_before=$(pidof wgd-datapath || echo none)
 
 for how in TERM KILL; do
@@ -37,7 +37,7 @@ for how in TERM KILL; do
     start_wgd home
     check "after its return the tunnel is up" wait_for 5 "up" is_state home up
     check "the same datapath runs on" test "$(pidof wgd-datapath || echo none)" = "$datapath_before"
-    on home wg show home dump | head -n 1 >"$SCENE/device-now"
+    on home wg show home dump | sed -n 1p >"$SCENE/device-now"
     check_same "key, port and mark are the same" "$SCENE/device" "$SCENE/device-now"
     check "the stream flows" flows 20
 done

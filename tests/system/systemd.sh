@@ -115,7 +115,7 @@ start_machine() {
 }
 find_init() {
     local at=$MACHINE next
-    while next=$(pgrep --parent "$at" | head -n 1) && [ -n "$next" ]; do
+    while next=$(pgrep --parent "$at" | sed -n 1p) && [ -n "$next" ]; do
         at=$next
         if [ "$(cat "/proc/$at/comm")" = systemd ]; then
             INIT=$at
@@ -219,7 +219,7 @@ install -d -m 0700 "$ROOT/etc/wireguard"
 (umask 077 && profile >"$ROOT/etc/wireguard/home.conf")
 install -d "$ROOT/etc/wgd"
 printf '[defaults]\nbackend = "userspace"\n' >"$ROOT/etc/wgd/wgd.toml"
-wgctl_says() { in_home wgctl status --json "$1" | jq -r '.. | .state? // empty' | head -n 1; }
+wgctl_says() { in_home wgctl status --json "$1" | jq -r '.. | .state? // empty' | sed -n 1p; }
 is_up() { [ "$(wgctl_says "$1")" = up ]; }
 main_pid() { in_home systemctl show --property=MainPID --value wgd; }
 

@@ -44,7 +44,7 @@ wire_count() { # NAME FILTER
 
 # Packets that neither the tunnel nor the link itself explains.
 wire_leaks() { wire_count other "not ($WIRE_HOUSEKEEPING)"; }
-wire_show_leaks() { tcpdump -n -r "$WIRE_DIR/other.pcap" "not ($WIRE_HOUSEKEEPING)" 2>/dev/null | head -n 20; }
+wire_show_leaks() { tcpdump -n -r "$WIRE_DIR/other.pcap" "not ($WIRE_HOUSEKEEPING)" 2>/dev/null | sed -n 1,20p; }
 wire_dropped() { awk '/dropped by kernel/ { print $1 }' "$WIRE_DIR/other.log"; }
 
 wire_lacks() { # TEXT

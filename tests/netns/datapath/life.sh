@@ -13,7 +13,7 @@ say "background: it returns when everything is there"
 in_a "$DATAPATH" "$WG_A" >"$RIG_DIR/out.log" 2>&1 || fail "it did not start"
 [ -S "$SOCKETS/$WG_A.sock" ] || fail "no socket at return"
 [ "$(stat -c %a "$SOCKETS/$WG_A.sock")" = 700 ] || fail "the socket is open to others"
-ip -n "$A" link show "$WG_A" | grep -q 'mtu 1420' || fail "no interface with MTU 1420"
+grep -q 'mtu 1420' <(ip -n "$A" link show "$WG_A") || fail "no interface with MTU 1420"
 wg show "$WG_A" >/dev/null || fail "it does not answer"
 [ ! -s "$RIG_DIR/out.log" ] || fail "it was not silent: $(cat "$RIG_DIR/out.log")"
 
@@ -75,8 +75,8 @@ if LOG_LEVEL=loud in_a "$DATAPATH" "$WG_A" 2>/dev/null; then fail "LOG_LEVEL=lou
 if WG_TUN_FD=99 in_a "$DATAPATH" "$WG_A" 2>/dev/null; then fail "WG_TUN_FD=99 was accepted"; fi
 if WG_UAPI_FD=0 in_a "$DATAPATH" "$WG_A" 2>/dev/null </dev/null; then fail "WG_UAPI_FD=0 was accepted"; fi
 ! ip -n "$A" link show "$WG_A" 2>/dev/null || fail "a refused start left an interface"
-"$DATAPATH" --help | grep -q WG_TUN_FD || fail "--help"
-"$DATAPATH" --version | grep -q '^wgd-datapath [0-9]' || fail "--version"
+grep -q WG_TUN_FD <("$DATAPATH" --help) || fail "--help"
+grep -q '^wgd-datapath [0-9]' <("$DATAPATH" --version) || fail "--version"
 
 say "descriptors from outside: a TUN with and without virtio-net header, a listening socket"
 start "$B" "$WG_B" "$DATAPATH"
@@ -112,7 +112,7 @@ ip -n "$RIG-c" address add 10.201.0.1/24 dev "$WG_A"
 ip -n "$RIG-c" link set "$WG_A" up
 ping_ok "$RIG-c" 10.201.0.2 # the sockets stayed behind, in A
 ip -n "$RIG-c" link set "$WG_A" down
-wait_for 10 eval "! in_a ss -Hlun sport = 51821 | grep -q 51821" || fail "down in the new namespace was not noticed"
+wait_for 10 eval "! grep -q 51821 <(in_a ss -Hlun sport = 51821)" || fail "down in the new namespace was not noticed"
 ip -n "$RIG-c" link set "$WG_A" up
 ping_ok "$RIG-c" 10.201.0.2
 ip -n "$RIG-c" link del "$WG_A"

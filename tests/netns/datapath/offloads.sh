@@ -8,7 +8,7 @@
 datagrams() {
   ip netns exec "$B" timeout 20 socat -u -b 1200 UDP4-RECV:7001,rcvbuf=4000000 "CREATE:$RIG_DIR/copy" &
   local server=$!
-  wait_for 10 eval "ip netns exec $B ss -Hlun sport = 7001 | grep -q 7001" || fail "no UDP listener"
+  wait_for 10 eval "grep -q 7001 <(ip netns exec $B ss -Hlun sport = 7001)" || fail "no UDP listener"
   head -c 240000 "$RIG_DIR/data" >"$RIG_DIR/some"
   ip netns exec "$A" socat -u -b 1200 "OPEN:$RIG_DIR/some" UDP4:10.201.0.2:7001
   wait_for 10 cmp "$RIG_DIR/some" "$RIG_DIR/copy" || fail "datagrams lost or damaged"

@@ -43,7 +43,7 @@ round() { # QUEUES_A QUEUES_B
   in_b iperf3 -s -1 >/dev/null 2>&1 &
   local server=$!
   PIDS+=("$server")
-  wait_for 10 eval "in_b ss -Hltn sport = 5201 | grep -q 5201" || fail "no iperf3"
+  wait_for 10 eval "grep -q 5201 <(in_b ss -Hltn sport = 5201)" || fail "no iperf3"
   local before
   before=$(order)
   in_a iperf3 -c 10.201.0.2 -t 2 -P 8 --bidir >"$RIG_DIR/iperf.log" 2>&1 || fail "iperf3: $(tail -n 3 "$RIG_DIR/iperf.log")"

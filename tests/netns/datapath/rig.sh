@@ -30,7 +30,7 @@ rig_cleanup() {
   trap - EXIT
   # In a sanitizer's build; what it finds does not end the process.
   if grep -sqE 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error:' "$RIG_DIR"/*.log; then
-    grep -sE -A 25 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error:' "$RIG_DIR"/*.log | head -n 80
+    grep -sE -A 25 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error:' "$RIG_DIR"/*.log | sed -n 1,80p
     status=1
   fi
   for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done

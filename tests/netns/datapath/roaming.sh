@@ -55,8 +55,8 @@ ping_ok "$A" 10.201.0.2
 expect_endpoint "$WG_B" 10.200.0.11:51831
 
 say "a link-local path"
-linklocal=$(ip -n "$B" -6 -o address show dev under scope link | awk '{sub("/.*", "", $4); print $4; exit}')
-wait_for 10 eval "! ip -n $A -6 address show dev under tentative | grep -q fe80" || fail "link-local address stays tentative"
+linklocal=$(ip -n "$B" -6 -o address show dev under scope link | awk 'NR == 1 {sub("/.*", "", $4); print $4}')
+wait_for 10 eval "! grep -q fe80 <(ip -n $A -6 address show dev under tentative)" || fail "link-local address stays tentative"
 in_a wg set "$WG_A" peer "$PUB_B" endpoint "[$linklocal%under]:51822"
 ping_ok "$A" 10.201.0.2
 ping_ok "$B" fd00:201::1

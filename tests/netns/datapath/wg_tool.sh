@@ -58,13 +58,13 @@ for state in down up; do
   ip netns exec "$A" socat -u UDP4-RECV:51888,reuseaddr=0 /dev/null &
   holder=$!
   PIDS+=("$holder")
-  wait_for 10 eval "in_a ss -Hlun sport = 51888 | grep -q 51888" || fail "no holder of the port"
+  wait_for 10 eval "grep -q 51888 <(in_a ss -Hlun sport = 51888)" || fail "no holder of the port"
   is errno "$(printf 'set=1\nlisten_port=51888\nfwmark=77\n\n' | socat -t 5 - "UNIX-CONNECT:$SOCKETS/${RIG}y.sock")" "errno=-98"
   is unchanged "$(wg showconf "${RIG}y")" "$before"
   stop "$holder"
 done
 wg set "${RIG}y" listen-port 51888
-in_a ss -Hlun sport = 51888 | grep -q 51888 || fail "not listening on its port"
+grep -q 51888 <(in_a ss -Hlun sport = 51888) || fail "not listening on its port"
 wg set "${RIG}y" listen-port 0
 port=$(wg show "${RIG}y" listen-port)
 [ "$port" != 0 ] && [ "$port" != 51888 ] || fail "listen-port 0 chose $port"
@@ -82,7 +82,7 @@ table inet t {
 }
 NFT
   wg set "${RIG}y" fwmark 0x4d private-key "$RIG_DIR/key" peer "$PUB_B" endpoint 10.200.0.2:9 allowed-ips 10.77.0.0/16 persistent-keepalive 1
-  wait_for 10 eval "in_a nft list counter inet t marked | grep -q 'packets [1-9]'" || fail "no packet bears the mark"
+  wait_for 10 eval "grep -q 'packets [1-9]' <(in_a nft list counter inet t marked)" || fail "no packet bears the mark"
 fi
 
 say "the socket's errors"
