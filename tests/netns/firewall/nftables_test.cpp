@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The rendered tables in a real kernel, in a network namespace of this process's own. Needs root.
-#define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
-#include <cstdio>
 #include <sched.h>
 
 #include "daemon/plan/firewall.hpp"
 #include "daemon/plan/lock.hpp"
 #include "daemon/sys/nftables.hpp"
+#include "tests/requirement/requirement.hpp"
 
 using namespace wgd;
 using plan::LockTable;
@@ -93,10 +92,7 @@ TEST_CASE("a change by somebody else shows, a failed transaction changes nothing
     REQUIRE(nft.run(plan::render_removal("wgd-home")));
 }
 
-int main(int argc, char* argv[]) {
-    if (unshare(CLONE_NEWNET) != 0 || !sys::Nftables().tables()) {
-        std::puts("skipped: needs root and a kernel with nftables, to load rules in a network namespace");
-        return 77;
-    }
-    return Catch::Session().run(argc, argv);
+std::string test::missing_requirement() {
+    if (unshare(CLONE_NEWNET) != 0) return "root and network namespaces";
+    return sys::Nftables().tables() ? "" : "a kernel with nftables";
 }

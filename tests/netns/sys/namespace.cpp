@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/requirement/requirement.hpp"
+
 namespace wgd::test {
 namespace {
 

@@ -14,9 +14,6 @@ struct FreshNamespaces {
     FreshNamespaces();
 };
 
-// Empty, or what is missing to run these tests.
-std::string missing_requirement();
-
 // Runs a shell command (iproute2 and the like); its standard output. Fails the test if the status is not 0.
 std::string run(const std::string& command);
 // The same as JSON ("ip -j ...").

@@ -18,16 +18,16 @@
 namespace wgd::test {
 
 std::string enter_own_namespaces() {
-    if (::geteuid() != 0) return "needs root";
+    if (::geteuid() != 0) return "root";
     if (std::system("command -v wireguard-go >/dev/null && command -v wg >/dev/null") != 0)
-        return "needs wireguard-go and wg";
-    if (::access("/dev/net/tun", R_OK | W_OK) != 0) return "needs /dev/net/tun";
+        return "wireguard-go and wg";
+    if (::access("/dev/net/tun", R_OK | W_OK) != 0) return "/dev/net/tun";
     if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-        return "needs network and mount namespaces";
+        return "network and mount namespaces";
     if ((::mkdir("/var/run/wireguard", 0755) != 0 && errno != EEXIST) ||
         ::mount("wgdt", "/var/run/wireguard", "tmpfs", 0, "mode=0755") != 0)
-        return "needs a tmpfs on /var/run/wireguard";
+        return "a tmpfs on /var/run/wireguard";
     return {};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Debian's wireguard-go for tests, in a network and a mount namespace of the test's own, so that
-// /var/run/wireguard holds its sockets only. For programs with a main of their own.
+// /var/run/wireguard holds its sockets only.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace wgd::test {
 
-// Enters the namespaces. "" or why that cannot be done here (then the test exits 77, saying so).
+// Enters the namespaces. "" or what is missing to do that: a program's missing_requirement()
+// (tests/requirement).
 std::string enter_own_namespaces();
 
 // One running datapath; gone with its interface when the object goes.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
+#include <cstdio>
 
-#include "tests/netns/sys/namespace.hpp"
+#include "tests/requirement/requirement.hpp"
 
 int main(int argc, char** argv) {
     const std::string missing = wgd::test::missing_requirement();
