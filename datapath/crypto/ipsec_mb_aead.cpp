@@ -85,7 +85,9 @@ class IpsecMbAead final : public Aead {
             job.u.CHACHA20_POLY1305.aad_len_in_bytes = key.additional.size();
             job.user_data = &packet;
         }
-        std::uint32_t done = IMB_SUBMIT_BURST(manager, count, jobs);
+        // Unchecked: every field is set above and every packet's is of the same kind, so that looking at them
+        // again for each packet (3 % of a full one's time, 10 % of a small one's) would find nothing.
+        std::uint32_t done = IMB_SUBMIT_BURST_NOCHECK(manager, count, jobs);
         complete(jobs, done);
         while (done < count) {
             const std::uint32_t more = IMB_FLUSH_BURST(manager, count - done, jobs);

@@ -63,7 +63,7 @@ Coalescer::Kind Coalescer::classify(const std::uint8_t* packet, std::size_t size
     const std::size_t ip_length =
         header.v6 ? kIpv6Header + load_be<std::uint16_t>(packet + 4) : load_be<std::uint16_t>(packet + 2);
     if (ip_length != size || size == header.size()) return Kind::kAlone;
-    if (!header.v6 && checksum_fold(checksum_add(packet, kIpv4Header, 0)) != 0xffff)
+    if (!header.v6 && checksum_fold(checksum_add_header<kIpv4Header>(packet, 0)) != 0xffff)
         return Kind::kAlone; // rewriting would repair a broken header
     const std::uint8_t* transport = packet + header.network_size;
     if (header.protocol == kProtocolTcp) {

@@ -72,7 +72,7 @@ struct InnerHeader {
 [[nodiscard]] inline std::uint64_t pseudo_header_sum(const std::uint8_t* packet, const InnerHeader& header,
                                                      std::size_t transport_length) {
     const std::uint64_t addresses =
-        header.v6 ? checksum_add(packet + 8, 32, 0) : checksum_add(packet + 12, 8, 0);
+        header.v6 ? checksum_add_header<32>(packet + 8, 0) : checksum_add_header<8>(packet + 12, 0);
     return addresses + checksum_word(header.protocol) +
            checksum_word(static_cast<std::uint16_t>(transport_length));
 }
@@ -85,7 +85,7 @@ struct InnerHeader {
 inline void store_ipv4_checksum(std::uint8_t* packet) {
     packet[10] = packet[11] = 0;
     checksum_store(packet + 10,
-                   static_cast<std::uint16_t>(~checksum_fold(checksum_add(packet, kIpv4Header, 0))));
+                   static_cast<std::uint16_t>(~checksum_fold(checksum_add_header<kIpv4Header>(packet, 0))));
 }
 
 } // namespace wgd::io
