@@ -40,7 +40,7 @@ round() { # QUEUES_A QUEUES_B
   ping_ok "$A" 10.201.0.2
   transfer "$A" "$B" 10.201.0.2
   transfer "$B" "$A" fd00:201::1
-  in_b iperf3 -s -1 >/dev/null 2>&1 &
+  ip netns exec "$B" iperf3 -s -1 >/dev/null 2>&1 &
   local server=$!
   PIDS+=("$server")
   wait_for 10 eval "grep -q 5201 <(in_b ss -Hltn sport = 5201)" || fail "no iperf3"
@@ -96,14 +96,14 @@ done
 all_at_once() {
   local i servers=() streams=() before
   for i in 1 2 3 4; do
-    in_b iperf3 -s -1 -p "520$i" >/dev/null 2>&1 &
+    ip netns exec "$B" iperf3 -s -1 -p "520$i" >/dev/null 2>&1 &
     servers+=($!)
     PIDS+=($!)
   done
   wait_for 10 eval "[ \$(in_b ss -Hltn '( sport >= 5201 and sport <= 5204 )' | wc -l) = 4 ]" || fail "no iperf3"
   before=$(order)
   for i in 1 2 3 4; do
-    in_a iperf3 -c "10.203.$i.2" -p "520$i" -t 1 -P 2 >"$RIG_DIR/iperf$i.log" 2>&1 &
+    ip netns exec "$A" iperf3 -c "10.203.$i.2" -p "520$i" -t 1 -P 2 >"$RIG_DIR/iperf$i.log" 2>&1 &
     streams+=($!)
   done
   for i in 1 2 3 4; do
