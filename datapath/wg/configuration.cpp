@@ -42,7 +42,7 @@ Result<void> Engine::apply(DeviceDelta delta, Now now, Outbox& out) {
     impl.latest = now.mono;
     WGD_TRY(impl.check(delta));
 
-    if (delta.fwmark) {
+    if (delta.fwmark && *delta.fwmark != impl.fwmark) {
         impl.fwmark = *delta.fwmark;
         forget_sources(); // another mark may mean another route
     }
@@ -50,10 +50,12 @@ Result<void> Engine::apply(DeviceDelta delta, Now now, Outbox& out) {
     if (delta.replace_peers)
         while (Peer* peer = impl.peers.first())
             impl.remove_peer(*peer);
+    const bool mute = !impl.identity;
     if (delta.private_key) impl.set_private_key(std::move(*delta.private_key), now.mono);
     impl.peers.reserve(impl.peers.size() + delta.peers.size());
     for (PeerDelta& peer : delta.peers)
         impl.configure_peer(peer, now, out);
+    if (mute && impl.identity && is_up()) impl.find_voice(now, out);
     // A few Diffie-Hellmans now, or one at each peer's first handshake: then nobody would like to wait for
     // it.
     if (impl.identity && impl.peers.size() <= kFewPeers)
@@ -99,8 +101,10 @@ void Engine::Impl::configure_peer(PeerDelta& delta, Now now, Outbox& out) {
 
     if (delta.preshared_key) // from the next handshake on
         peer->preshared_key = std::move(*delta.preshared_key);
+    bool known_where = true;
     if (delta.endpoint) {
         const auto path = peer->path.load();
+        known_where = path.has_value();
         if (!path || path->remote != *delta.endpoint) peer->path.store(Path{*delta.endpoint, {}, 0});
     }
 
@@ -121,15 +125,24 @@ void Engine::Impl::configure_peer(PeerDelta& delta, Now now, Outbox& out) {
                 state.allowed_ips.insert(change.prefix, *peer);
     }
 
-    bool greet = false;
+    bool greeting_due = !known_where; // greet() looks whether there is anything to say
     if (delta.persistent_keepalive) {
-        greet = peer->persistent_keepalive == 0 && *delta.persistent_keepalive != 0;
+        greeting_due = greeting_due || peer->persistent_keepalive == 0;
         peer->persistent_keepalive = *delta.persistent_keepalive;
     }
     if (!state.up.load()) return;
-    if (greet) send_keepalive(*peer, now, out);
+    if (greeting_due) greet(*peer, now, out);
     if (state.staging.has(*peer)) attend(*peer, kStagedPacket, now, out); // perhaps it can go now
     plan(*peer);
+}
+
+// What could not be said before: who has waited for a key or an endpoint of ours need not wait for more.
+void Engine::Impl::find_voice(Now now, Outbox& out) {
+    for (Peer* peer = peers.first(); peer; peer = peer->newer) {
+        greet(*peer, now, out);
+        if (state.staging.has(*peer)) attend(*peer, kStagedPacket, now, out);
+        plan(*peer);
+    }
 }
 
 void Engine::Impl::remove_peer(Peer& peer) {

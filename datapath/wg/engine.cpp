@@ -61,7 +61,7 @@ void Engine::note_listen_port(std::uint16_t port) {
     impl_->listen_port = port;
 }
 void Engine::set_mtu(unsigned mtu) {
-    impl_->state.mtu.store(mtu);
+    impl_->state.mtu.store(std::max(mtu, kLeastMtu));
 }
 
 void Engine::set_up(bool up, Now now, Outbox& out) {
@@ -71,7 +71,7 @@ void Engine::set_up(bool up, Now now, Outbox& out) {
     impl.state.up.store(up);
     for (Peer* peer = impl.peers.first(); peer; peer = peer->newer) {
         if (up) {
-            if (peer->persistent_keepalive != 0) impl.send_keepalive(*peer, now, out);
+            impl.greet(*peer, now, out);
             impl.plan(*peer);
         } else {
             impl.forget_handshake(*peer);

@@ -57,7 +57,7 @@ class Engine {
     // Everything configured and counted; `name` is left empty. Peers in the order they were added.
     [[nodiscard]] WgDevice snapshot() const;
     void note_listen_port(std::uint16_t port); // the port the caller really got
-    void set_mtu(unsigned mtu);                // of the TUN; bounds padding. Default kDefaultMtu
+    void set_mtu(unsigned mtu); // of the TUN; bounds padding. Default kDefaultMtu; below 68, as 68
 
     // A device starts down. Down: nothing is sent or accepted, sessions and staged packets are forgotten. Up:
     // peers with a persistent keepalive are greeted at once.

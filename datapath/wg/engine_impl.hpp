@@ -23,6 +23,7 @@ struct Engine::Impl {
     void set_private_key(PrivateKey key, Instant now);
     void configure_peer(PeerDelta& delta, Now now, Outbox& out);
     void remove_peer(Peer& peer);
+    void find_voice(Now now, Outbox& out); // the first private key
 
     // --- handshake.cpp ---
     void on_handshake(ByteView datagram, const Path& from, std::size_t waiting, Now now, Outbox& out);
@@ -46,6 +47,7 @@ struct Engine::Impl {
     // Staged packets in the session there is; returns how many went.
     std::size_t flush(Peer& peer, Now now, Outbox& out);
     void send_keepalive(Peer& peer, Now now, Outbox& out); // or, without a session, an initiation
+    void greet(Peer& peer, Now now, Outbox& out);          // a persistent keepalive, if the peer has one
     [[nodiscard]] bool seal_into(Peer& peer, ByteView packet, Now now, Outbox& out);
 
     // --- timers.cpp ---

@@ -53,6 +53,9 @@ inline constexpr Duration kLoadHold = 1s;
 // Of the outer header of handshake messages: DSCP AF41, no ECN, as the kernel sends them.
 inline constexpr std::uint8_t kHandshakeTos = 0x88;
 
+// RFC 791: the smallest MTU there is. A device that claims less (0, say) is padded for as if it were this.
+inline constexpr std::uint32_t kLeastMtu = 68;
+
 // WG 5.4
 inline constexpr std::string_view kConstruction = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
 inline constexpr std::string_view kIdentifier = "WireGuard v1 zx2c4 Jason@zx2c4.com";

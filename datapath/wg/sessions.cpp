@@ -104,4 +104,11 @@ void Engine::Impl::send_keepalive(Peer& peer, Now now, Outbox& out) {
     if (flush(peer, now, out) == 0 && !seal_into(peer, {}, now, out)) initiate(peer, false, now, out);
 }
 
+void Engine::Impl::greet(Peer& peer, Now now, Outbox& out) {
+    if (peer.persistent_keepalive == 0) return;
+    peer.last_greeting =
+        to_stamp(now.mono); // said or not (no key, no endpoint yet): again after the interval
+    send_keepalive(peer, now, out);
+}
+
 } // namespace wgd::wg

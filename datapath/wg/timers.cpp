@@ -93,10 +93,7 @@ void Engine::Impl::look(Peer& peer, Now now, Outbox& out) {
     }
 
     // Whatever the traffic, a packet every so often, to keep middleboxes remembering.
-    if (const auto at = persistent_deadline(peer); at && now.mono >= *at) {
-        peer.last_greeting = to_stamp(now.mono);
-        send_keepalive(peer, now, out);
-    }
+    if (const auto at = persistent_deadline(peer); at && now.mono >= *at) greet(peer, now, out);
 
     plan(peer);
 }

@@ -195,6 +195,10 @@ TEST_CASE("bug: an unchanged endpoint keeps session and source; a removed peer t
     CHECK(pair.b.delivered.size() == 1);
     CHECK(pair.a.engine().counters().initiations_sent == 1);
 
+    DeviceDelta same; // as wg(8) says it every time
+    same.fwmark = 0;
+    pair.a.apply(std::move(same));
+    CHECK(pair.peer_in_a().path.load() == path);
     DeviceDelta mark;
     mark.fwmark = 5; // another mark, perhaps another route
     pair.a.apply(std::move(mark));
@@ -205,4 +209,82 @@ TEST_CASE("bug: an unchanged endpoint keeps session and source; a removed peer t
     pair.world.run_for(100ms);
     CHECK(pair.b.delivered.size() == 1);
     CHECK(pair.b.dropped.back() == wg::Drop::kUnknownSession);
+}
+
+TEST_CASE("bug: what waited for a private key or an endpoint goes out when it is there",
+          "[configuration][bugs]") {
+    Pair pair;
+    World& world = pair.world;
+    const auto set_key = [&](PrivateKey private_key) {
+        DeviceDelta delta;
+        delta.private_key = std::move(private_key);
+        pair.a.apply(std::move(delta));
+    };
+    SECTION("a packet, for the first key") {
+        set_key(PrivateKey{});
+        pair.a_to_b();
+        world.run_for(3s);
+        CHECK(world.eavesdropper.initiations() == 0);
+        set_key(pair.a.private_key());
+        world.run_for(100ms);
+        CHECK(pair.b.delivered.size() == 1);
+    }
+    SECTION("a persistent keepalive, for the first key") {
+        set_key(PrivateKey{});
+        pair.a.apply(change_peer(pair.b.key(), [](PeerDelta& delta) { delta.persistent_keepalive = 25; }));
+        world.run_for(60s);
+        CHECK(world.eavesdropper.initiations() == 0);
+        set_key(pair.a.private_key());
+        world.run_for(100ms);
+        CHECK(pair.a.engine().counters().handshakes_completed == 1);
+    }
+    SECTION("a persistent keepalive, for an endpoint") {
+        Node& c = world.add("192.0.2.3:51820");
+        world.introduce(c, "10.0.0.3/32", pair.b, "10.0.0.2/32", false, true);
+        c.apply(change_peer(pair.b.key(), [](PeerDelta& delta) { delta.persistent_keepalive = 25; }));
+        world.run_for(60s);
+        CHECK(world.eavesdropper.initiations() == 0);
+        c.apply(change_peer(pair.b.key(), [&](PeerDelta& delta) { delta.endpoint = pair.b.address(); }));
+        world.run_for(100ms);
+        CHECK(c.engine().counters().handshakes_completed == 1);
+        const std::uint64_t sent = c.peer(pair.b.key()).tx_bytes;
+        world.run_for(51s);
+        CHECK(c.peer(pair.b.key()).tx_bytes == sent + 2 * 32);
+    }
+    CHECK(world.eavesdropper.violations().empty());
+}
+
+TEST_CASE("bug: a peer that is removed in the middle of its handshake leaves nothing to be answered",
+          "[configuration][bugs]") {
+    Pair pair;
+    std::vector<Datagram> responses;
+    pair.world.middlebox = [&](Datagram& datagram) {
+        if (datagram.bytes[0] == 2) responses.push_back(datagram);
+        return datagram.bytes[0] != 2;
+    };
+    pair.a_to_b();
+    pair.world.run_for(100ms);
+    REQUIRE(responses.size() == 1);
+    pair.a.apply(change_peer(pair.b.key(), [](PeerDelta& delta) { delta.remove = true; }));
+    pair.world.eavesdropper.reset_counts();
+    const std::uint64_t refused = pair.a.engine().counters().handshake_messages_refused;
+    pair.a.receive({responses[0]});
+    pair.world.run_for(200s);
+    CHECK(pair.a.engine().counters().handshake_messages_refused == refused + 1);
+    CHECK(pair.a.engine().counters().handshakes_completed == 0);
+    CHECK(pair.world.eavesdropper.initiations() == 0);
+    CHECK(pair.world.eavesdropper.transports() == 0);
+}
+
+TEST_CASE("bug: an MTU of zero ends nobody", "[configuration][bugs]") {
+    Pair pair;
+    pair.connect();
+    for (unsigned mtu : {0U, 1U, 68U, 65535U}) {
+        pair.b.delivered.clear();
+        pair.a.engine().set_mtu(mtu);
+        for (std::size_t payload : {0U, 1U, 39U, 40U, 41U, 1300U})
+            pair.a_to_b(payload);
+        pair.world.run_for(100ms);
+        CHECK(pair.b.delivered.size() == 6);
+    }
 }
