@@ -37,6 +37,45 @@ TEST_CASE("loss, duplication and reordering: nothing twice, nothing foreign, not
     }
 }
 
+TEST_CASE("three devices, each with the others, in bad weather: nothing twice, nothing foreign",
+          "[network]") {
+    World world(3);
+    world.weather = {0.1, 0.1, 10ms, 60ms};
+    const std::array<Node*, 3> nodes{&world.add("192.0.2.1:51820"), &world.add("192.0.2.2:51820"),
+                                     &world.add("[2001:db8::3]:51820")};
+    const auto inside = [](std::size_t node) { return "10.0.0." + std::to_string(node + 1); };
+    for (std::size_t i = 0; i < 3; ++i)
+        for (std::size_t j = i + 1; j < 3; ++j)
+            world.introduce(*nodes[i], inside(i) + "/32", *nodes[j], inside(j) + "/32");
+    world.eavesdropper.forbid(Bytes{0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f, 0x50});
+
+    constexpr std::uint32_t kPackets =
+        6000; // five minutes: sessions are renewed, both sides at once at times
+    std::map<std::uint32_t, Bytes> sent;
+    for (std::uint32_t number = 0; number < kPackets; ++number) {
+        const std::size_t from = world.random().next() % 3;
+        const std::size_t to = (from + 1 + world.random().next() % 2) % 3;
+        Bytes packet = inner_packet(inside(from), inside(to), 40 + world.random().next() % 400);
+        store_be<std::uint32_t>(packet.data() + 28, number); // a number of its own
+        nodes[from]->send(packet);
+        sent.emplace(number, std::move(packet));
+        world.run_for(50ms);
+    }
+    std::map<std::uint32_t, unsigned> times;
+    for (std::size_t node = 0; node < 3; ++node)
+        for (const Bytes& packet : nodes[node]->delivered) {
+            const std::uint32_t number = load_be<std::uint32_t>(packet.data() + 28);
+            ++times[number];
+            CHECK(packet[19] == node + 1); // at whom it was for
+            REQUIRE(sent.count(number) == 1);
+            CHECK(packet == sent.at(number));
+        }
+    for (const auto& [number, count] : times)
+        CHECK(count == 1);
+    CHECK(times.size() > kPackets * 8 / 10);
+    CHECK(world.eavesdropper.violations().empty());
+}
+
 TEST_CASE("three devices talk for a day of protocol time", "[network]") {
     World world(42);
     world.weather = {0.02, 0.01, 20ms, 10ms};

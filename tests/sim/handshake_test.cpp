@@ -186,6 +186,8 @@ enum class State {
     kResponseSent,
     kEstablishedInitiator,
     kEstablishedResponder,
+    kRenewing,
+    kAnsweringAgain,
     kExpired
 };
 const char* name(State state) {
@@ -200,6 +202,10 @@ const char* name(State state) {
         return "established as initiator";
     case State::kEstablishedResponder:
         return "established as responder";
+    case State::kRenewing:
+        return "established, with an initiation of its own under way";
+    case State::kAnsweringAgain:
+        return "established, with a second session answered and not confirmed";
     case State::kExpired:
         return "expired";
     }
@@ -240,6 +246,29 @@ void bring(Pair& pair, State state, Recorded& recorded) {
         pair.world.run_for(100ms);
         REQUIRE(pair.peer_in_b().current.load()->initiator);
         break;
+    case State::kRenewing:
+        pair.b_to_a();
+        pair.world.run_for(100ms);
+        pair.a_to_b();
+        pair.world.run_for(wg::kRekeyAfterTime + 1s);
+        pair.world.middlebox = [](Datagram&) { return false; };
+        pair.b_to_a();
+        REQUIRE(pair.peer_in_b().initiation != nullptr);
+        REQUIRE(pair.peer_in_b().current.load() != nullptr);
+        break;
+    case State::kAnsweringAgain: {
+        auto record = pair.world.middlebox;
+        pair.connect();
+        pair.world.run_for(wg::kRekeyAfterTime + 1s);
+        pair.world.middlebox = [&, record](Datagram& datagram) {
+            return record(datagram) && datagram.bytes[0] != 2;
+        };
+        pair.a_to_b();
+        pair.world.run_for(100ms);
+        REQUIRE(pair.peer_in_b().next.load() != nullptr);
+        REQUIRE(pair.peer_in_b().current.load() != nullptr);
+        break;
+    }
     case State::kEstablishedResponder:
     case State::kExpired:
         pair.connect();
@@ -253,8 +282,9 @@ void bring(Pair& pair, State state, Recorded& recorded) {
 } // namespace
 
 TEST_CASE("every state of a handshake against every message", "[handshake]") {
-    for (State state : {State::kNothing, State::kInitiationSent, State::kResponseSent,
-                        State::kEstablishedInitiator, State::kEstablishedResponder, State::kExpired}) {
+    for (State state :
+         {State::kNothing, State::kInitiationSent, State::kResponseSent, State::kEstablishedInitiator,
+          State::kEstablishedResponder, State::kRenewing, State::kAnsweringAgain, State::kExpired}) {
         Recorded recorded;
         Pair pair;
         bring(pair, state, recorded);

@@ -338,3 +338,22 @@ TEST_CASE("questions and answers do not ask for the control thread", "[timers]")
     CHECK(pair.a.delivered.size() == 500);
     CHECK(pair.a.wakes + pair.b.wakes <= before + 2);
 }
+
+TEST_CASE("bug: clocks that go back end nobody", "[timers][bugs]") {
+    // A data thread's idea of now may be older than what the control thread has done since.
+    Pair pair;
+    pair.connect();
+    pair.b.handshake_backlog = 1000;
+    for (const Duration back : {Duration(1ms), Duration(1s), Duration(5min)}) {
+        pair.world.jump(-back);
+        pair.a_to_b();
+        pair.b_to_a();
+        pair.world.run_for(back + 1s);
+    }
+    pair.b.handshake_backlog = 0;
+    pair.b.delivered.clear();
+    pair.world.run_for(200s);
+    pair.a_to_b();
+    CHECK(pair.world.run_until([&] { return !pair.b.delivered.empty(); }, 10s));
+    CHECK(pair.world.eavesdropper.violations().empty());
+}
