@@ -85,6 +85,25 @@ most=$(find "/proc/$worker/fd" -mindepth 1 -printf '%f\n' | sort -n | awk '$1 < 
 stop "$keeper"
 stop "$other"
 wait_for 10 eval "! ip -n $B link show $WG_B && ! ip -n $A link show $WG_A" || fail "an interface stays"
+
+say "the disk behind its log is full: every word it says fails"
+printf '#!/bin/bash\nexec "%s" "$@" >/dev/full 2>&1\n' "$DATAPATH" >"$RIG_DIR/mute"
+chmod +x "$RIG_DIR/mute"
+start "$A" "$WG_A" "$DATAPATH"
+other=$STARTED
+start "$B" "$WG_B" "$RIG_DIR/mute" LOG_LEVEL=verbose
+connect 4 no
+ping_ok "$A" 10.201.0.2
+# Not by in_b, whose shell would be what is ended.
+ip netns exec "$B" socat -u UDP4-RECV:51999 /dev/null >/dev/null 2>&1 & # its port is refused: an error in the log
+PIDS+=($!)
+wait_for 5 eval "in_b ss -Hlun sport = 51999 | grep -q 51999" || fail "no socat"
+if wg set "$WG_B" listen-port 51999 2>/dev/null; then fail "a taken port was accepted"; fi
+ping_ok "$A" 10.201.0.2
+transfer "$A" "$B" 10.201.0.2
+stop "$STARTED"
+stop "$other"
+wait_for 10 eval "! ip -n $B link show $WG_B && ! ip -n $A link show $WG_A" || fail "an interface stays"
 printf '#!/bin/bash\nulimit -n %s\nexec "%s" "$@"\n' $((most + 5)) "$DATAPATH" >"$RIG_DIR/few"
 chmod +x "$RIG_DIR/few"
 start "$A" "$WG_A" "$DATAPATH"

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # wgd-datapath and Debian's wireguard-go through each other's tunnels: both roles, with and without a preshared key, over
-# IPv4 and IPv6, both families inside, data compared byte for byte in both directions.
+# IPv4 and IPv6, both families inside, data compared byte for byte in both directions. Another version of wireguard-go:
+# WGD_TEST_WIREGUARD_GO=PATH (bench/fetch-wireguard-go DIRECTORY gets the newest of Debian's archive).
 . "${WGD_SOURCE:?}/tests/netns/datapath/rig.sh"
-command -v wireguard-go >/dev/null || need "wireguard-go"
+GO=${WGD_TEST_WIREGUARD_GO:-wireguard-go}
+command -v "$GO" >/dev/null || need "wireguard-go"
 
 round() { # PROGRAM_A PROGRAM_B OUTER PSK
   say "A: $(basename "$1"), B: $(basename "$2"), outer IPv$3, preshared key: $4"
@@ -32,8 +34,8 @@ round() { # PROGRAM_A PROGRAM_B OUTER PSK
 
 for outer in 4 6; do
   for psk in no yes; do
-    round "$DATAPATH" wireguard-go "$outer" "$psk"
-    round wireguard-go "$DATAPATH" "$outer" "$psk"
+    round "$DATAPATH" "$GO" "$outer" "$psk"
+    round "$GO" "$DATAPATH" "$outer" "$psk"
   done
 done
 round "$DATAPATH" "$DATAPATH" 4 yes

@@ -132,7 +132,6 @@ wait_for 10 eval "! ip -n $B link show $WG_B" || fail "an interface stays"
 say "a persistent interface that has one queue"
 ip -n "$A" tuntap add dev "$WG_A" mode tun
 ip -n "$A" link set "$WG_A" mtu 1420
-status=0
 ip netns exec "$A" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=info WGD_QUEUES=4 "$DATAPATH" "$WG_A" >"$RIG_DIR/$WG_A.log" 2>&1 &
 PIDS+=($!)
 wait_for 15 wg show "$WG_A" || fail "it does not start on a persistent interface"
