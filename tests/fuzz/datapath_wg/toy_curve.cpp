@@ -19,7 +19,10 @@ std::uint64_t multiply(std::uint64_t a, std::uint64_t b) {
 }
 
 std::uint64_t power(std::uint64_t base, const unsigned char* scalar) {
-    std::uint64_t exponent = wgd::load_le<std::uint64_t>(scalar) % (kPrime - 1);
+    std::uint64_t exponent = 0; // a clamped scalar of zeros has one bit, at its other end
+    for (int word = 0; word < 4; ++word)
+        exponent ^= wgd::load_le<std::uint64_t>(scalar + 8 * word);
+    exponent %= kPrime - 1;
     std::uint64_t result = 1;
     for (; exponent != 0; exponent >>= 1, base = multiply(base, base))
         if ((exponent & 1) != 0) result = multiply(result, base);

@@ -77,7 +77,7 @@ start() {
   PIDS+=($!)
   # shellcheck disable=SC2034 # for the scripts that source this
   STARTED=$!
-  wait_for 20 wg show "$interface" || fail "$program $interface does not serve its socket"
+  wait_for 60 wg show "$interface" || fail "$program $interface does not serve its socket"
 }
 
 stop() {
