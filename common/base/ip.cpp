@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <charconv>
 #include <netinet/in.h>
 
@@ -82,9 +83,57 @@ bool IpAddress::is_loopback() const {
            bytes_[15] == 1;
 }
 
+namespace {
+
+// Digits at `at`; where they end.
+char* put_decimal(char* at, unsigned value) {
+    return std::to_chars(at, at + 3, value).ptr; // an octet
+}
+
+char* put_v4(char* at, const std::uint8_t* bytes) {
+    for (int i = 0; i < 4; ++i) {
+        if (i != 0) *at++ = '.';
+        at = put_decimal(at, bytes[i]);
+    }
+    return at;
+}
+
+// RFC 5952: no leading zeros, the longest run of at least two zero groups, the first of equals, as "::"; an
+// IPv4 address at the end where the prefix says so (RFC 4291 2.5.5), as inet_ntop(3) has it.
+char* put_v6(char* at, const std::uint8_t* bytes) {
+    std::array<unsigned, 8> groups;
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        groups[i] = static_cast<unsigned>(bytes[2 * i] << 8 | bytes[2 * i + 1]);
+    std::size_t begin = groups.size(), length = 1; // of the run
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        std::size_t end = i;
+        while (end < groups.size() && groups[end] == 0)
+            ++end;
+        if (end - i > length) begin = i, length = end - i;
+        if (end > i) i = end - 1;
+    }
+    const bool v4_inside = begin == 0 && (length == 6 || (length == 5 && groups[5] == 0xffff));
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (i == begin) {
+            *at++ = ':';
+            i += length - 1;
+            if (i + 1 == groups.size()) *at++ = ':';
+            continue;
+        }
+        if (i != 0) *at++ = ':';
+        if (i == 6 && v4_inside) return put_v4(at, bytes + 12);
+        at = std::to_chars(at, at + 4, groups[i], 16).ptr;
+    }
+    return at;
+}
+
+} // namespace
+
+// Not by inet_ntop(3), which goes through printf: lists of peers have tens of thousands of addresses.
 std::string IpAddress::to_string() const {
     char buffer[INET6_ADDRSTRLEN];
-    return inet_ntop(af(), bytes_.data(), buffer, sizeof buffer);
+    char* const end = is_v4() ? put_v4(buffer, bytes_.data()) : put_v6(buffer, bytes_.data());
+    return {buffer, end};
 }
 
 std::optional<IpPrefix> IpPrefix::make(IpAddress address, unsigned length) {

@@ -292,7 +292,34 @@ void AllowedIps::remove_all(Peer& peer) {
         remove_node(v6_, node, peer);
 }
 
+namespace {
+
+// Whether `node` is that prefix; then the one after it is next.
+template <class Key>
+bool is_next(const Node<Key>*& node, const Key& key, unsigned length) {
+    if (!node || node->length != length || !(node->key == allowed_ips_detail::masked(key, length)))
+        return false;
+    node = node->next;
+    return true;
+}
+
+} // namespace
+
+bool AllowedIpList::holds_exactly(const std::vector<IpPrefix>& prefixes) const {
+    const Node<Key4>* v4 = v4_.first;
+    const Node<Key6>* v6 = v6_.first;
+    for (const IpPrefix& prefix : prefixes) {
+        const std::uint8_t* bytes = prefix.address().bytes().data();
+        if (prefix.family() == Family::kIpv4 ? !is_next(v4, allowed_ips_detail::key4(bytes), prefix.length())
+                                             : !is_next(v6, allowed_ips_detail::key6(bytes), prefix.length()))
+            return false;
+    }
+    return !v4 && !v6;
+}
+
 void AllowedIps::replace_all(Peer& peer, const std::vector<IpPrefix>& prefixes) {
+    // Most often, by far: a file that has not changed is read again.
+    if (peer.allowed_ips.holds_exactly(prefixes)) return;
     // Every wanted prefix moves to the end of the list; what is then still in front of them is left over.
     for (const IpPrefix& prefix : prefixes) {
         insert(prefix, peer);

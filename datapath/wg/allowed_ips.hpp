@@ -74,6 +74,8 @@ class AllowedIpList {
   public:
     [[nodiscard]] std::vector<IpPrefix> prefixes() const;
     [[nodiscard]] bool empty() const { return !v4_.first && !v6_.first; }
+    // These and no others, each family in this order.
+    [[nodiscard]] bool holds_exactly(const std::vector<IpPrefix>& prefixes) const;
 
   private:
     friend class AllowedIps;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
+#include <cctype>
+#include <string>
 
 #include "common/base/encoding.hpp"
 
@@ -29,6 +31,18 @@ TEST_CASE("hex round trip") {
     Bytes out(4);
     REQUIRE(decode_hex("00fFA510", out));
     CHECK(encode_hex(out) == "00ffa510");
-    for (const auto* bad : {"00ffa5", "00ffa5100", "00ffa51g", "0x00ffa5", "00ff a51"})
+    for (const auto* bad : {"00ffa5", "00ffa5100", "00ffa51g", "0x00ffa5", "00ff a51"}) {
         CHECK_FALSE(decode_hex(bad, out));
+        CHECK(out == Bytes(4, 0));
+    }
+    for (int code = 0; code < 256; ++code) {
+        const char character = static_cast<char>(code);
+        const bool digit = std::isxdigit(code) != 0;
+        const std::string low{'0', character}, high{character, '7'};
+        Bytes byte(1);
+        CHECK(decode_hex(low, byte) == digit);
+        CHECK(byte[0] == (digit ? std::stoi(low, nullptr, 16) : 0));
+        CHECK(decode_hex(high, byte) == digit);
+        CHECK(byte[0] == (digit ? std::stoi(high, nullptr, 16) : 0));
+    }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <random>
 
 #include "common/base/ip.hpp"
 
@@ -14,6 +16,27 @@ TEST_CASE("an address parses in inet_pton's forms only") {
     for (const auto* bad : {"", "10", "10.1", "010.0.0.1", "1.2.3.4.5", "1.2.3.4 ", "::1%lo", "[::1]", "x"})
         CHECK_FALSE(IpAddress::parse(bad));
     CHECK_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0x", 9)));
+}
+
+TEST_CASE("addresses are written as inet_ntop writes them") {
+    std::mt19937 random(5);
+    for (int round = 0; round < 20'000; ++round) {
+        std::array<std::uint8_t, 16> bytes{};
+        const auto groups = random(); // which are not zero, which are short
+        for (unsigned i = 0; i < 8; ++i) {
+            if ((groups >> i & 1) != 0) bytes[2 * i] = static_cast<std::uint8_t>(random());
+            if ((groups >> (8 + i) & 1) != 0) bytes[2 * i + 1] = static_cast<std::uint8_t>(random());
+        }
+        if (round % 16 == 0) std::fill(bytes.begin(), bytes.begin() + 10, std::uint8_t{0});
+        if (round % 32 == 0) bytes[10] = bytes[11] = 0xff; // IPv4 inside
+        char expected[INET6_ADDRSTRLEN];
+        REQUIRE(inet_ntop(AF_INET6, bytes.data(), expected, sizeof expected));
+        REQUIRE(IpAddress::v6(bytes).to_string() == expected);
+        REQUIRE(inet_ntop(AF_INET, bytes.data(), expected, sizeof expected));
+        REQUIRE(IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}).to_string() == expected);
+    }
+    for (const char* text : {"::", "::1", "1::", "::ffff:0:0", "1:0:0:2::", "1::2:0:0:3:4", "::1:0:0:1"})
+        CHECK(IpAddress::parse(IpAddress::parse(text)->to_string()) == IpAddress::parse(text));
 }
 
 TEST_CASE("address classes") {

@@ -123,7 +123,15 @@ TEST_CASE("replacing keeps what stays and drops the rest", "[allowed_ips]") {
     table.replace_all(a, {prefix("fd00:1::/64"), prefix("10.0.1.0/24"), prefix("10.0.1.0/24")});
     CHECK(a.allowed_ips.prefixes() == std::vector<IpPrefix>{prefix("10.0.1.0/24"), prefix("fd00:1::/64")});
     CHECK(lookup(table, *IpAddress::parse("10.0.0.5")) == nullptr);
+    const auto same = [&](std::vector<IpPrefix> prefixes) { return a.allowed_ips.holds_exactly(prefixes); };
+    CHECK(same({prefix("fd00:1::/64"), prefix("10.0.1.0/24")}));
+    CHECK(same({prefix("10.0.1.7/24"), prefix("fd00:1::9/64")})); // host bits do not matter
+    CHECK_FALSE(same({prefix("10.0.1.0/24")}));
+    CHECK_FALSE(same({prefix("10.0.1.0/24"), prefix("fd00:1::/65")}));
+    CHECK_FALSE(same({prefix("10.0.1.0/24"), prefix("10.0.1.0/24"), prefix("fd00:1::/64")}));
+    CHECK_FALSE(same({}));
     table.replace_all(a, {});
+    CHECK(same({}));
     CHECK(a.allowed_ips.empty());
     CHECK(lookup(table, *IpAddress::parse("10.0.1.5")) == nullptr);
 }
