@@ -196,6 +196,7 @@ Result<Outside> prepare(const Arguments& arguments) {
     WGD_TRY(tun_fd);
     const Result<std::optional<int>> uapi_fd = descriptor_from("WG_UAPI_FD");
     WGD_TRY(uapi_fd);
+    io::cage::close_inherited({tun_fd->value_or(-1), uapi_fd->value_or(-1)});
 
     const Result<unsigned> queues = choose_queues();
     WGD_TRY(queues);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <initializer_list>
+#include <limits>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <optional>
@@ -160,6 +161,24 @@ Result<void> install(const std::array<sock_filter, kSize>& filter, unsigned flag
 }
 
 } // namespace
+
+void close_inherited(std::initializer_list<int> kept) {
+    std::vector<unsigned> ends; // of the gaps
+    for (int fd : kept)
+        if (fd > STDERR_FILENO) ends.push_back(static_cast<unsigned>(fd));
+    std::sort(ends.begin(), ends.end());
+    unsigned from = STDERR_FILENO + 1;
+    const auto close_up_to = [&](unsigned end) { // and without that one
+        // Linux 5.9. Before, one by one as far as there may be any.
+        if (from < end && ::syscall(SYS_close_range, from, end - 1, 0) < 0)
+            for (unsigned fd = from; fd < std::min<unsigned>(end, 65536); ++fd)
+                (void)::close(static_cast<int>(fd));
+        from = end + 1;
+    };
+    for (unsigned end : ends)
+        close_up_to(end);
+    close_up_to(std::numeric_limits<int>::max());
+}
 
 std::vector<std::string> protect_memory() {
     std::vector<std::string> missing;

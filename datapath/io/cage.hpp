@@ -5,12 +5,17 @@
 // Source: capabilities(7), pivot_root(2), seccomp(2), seccomp_rule_add(3).
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "common/base/result.hpp"
 
 namespace wgd::io::cage {
+
+// Closes all descriptors above the standard three but those named (which may be -1): whoever started us may
+// have left some open, and the cage would leave them usable. First of all.
+void close_inherited(std::initializer_list<int> kept);
 
 // Locks what is touched into memory, no core dumps, not dumpable (so that no process of the same user can
 // attach). Returns what could not be done, in words. To be called before enter(), in the process that holds

@@ -44,16 +44,21 @@ scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) 
     return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
-// What every program of this kind needs: memory that is not executable, locks, clocks, ends.
+// What every program of this kind needs: memory that is not executable, locks, clocks, ends. No tgkill(2): it
+// would reach the datapaths of other tunnels, which have the same user; abort(3) ends in SIGSYS instead.
 bool allow_common(const Filter& filter) {
-    return allow(filter, {SCMP_SYS(read),          SCMP_SYS(write),           SCMP_SYS(close),
-                          SCMP_SYS(sendmsg),       SCMP_SYS(recvmsg),         SCMP_SYS(poll),
-                          SCMP_SYS(ppoll),         SCMP_SYS(futex),           SCMP_SYS(munmap),
-                          SCMP_SYS(mremap),        SCMP_SYS(madvise),         SCMP_SYS(brk),
-                          SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),       SCMP_SYS(getpid),
-                          SCMP_SYS(gettid),        SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
-                          SCMP_SYS(rt_sigaction),  SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-                          SCMP_SYS(exit_group),    SCMP_SYS(tgkill),          SCMP_SYS(fstat)}) &&
+    return allow(filter, {SCMP_SYS(read),           SCMP_SYS(write),
+                          SCMP_SYS(close),          SCMP_SYS(sendmsg),
+                          SCMP_SYS(recvmsg),        SCMP_SYS(poll),
+                          SCMP_SYS(ppoll),          SCMP_SYS(futex),
+                          SCMP_SYS(munmap),         SCMP_SYS(mremap),
+                          SCMP_SYS(madvise),        SCMP_SYS(brk),
+                          SCMP_SYS(clock_gettime),  SCMP_SYS(getrandom),
+                          SCMP_SYS(getpid),         SCMP_SYS(gettid),
+                          SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+                          SCMP_SYS(rt_sigaction),   SCMP_SYS(restart_syscall),
+                          SCMP_SYS(exit),           SCMP_SYS(exit_group),
+                          SCMP_SYS(fstat)}) &&
            allow_if(filter, SCMP_SYS(mmap), masked(2, PROT_EXEC, 0)) &&
            allow_if(filter, SCMP_SYS(mprotect), masked(2, PROT_EXEC, 0));
 }

@@ -131,7 +131,8 @@ void UapiSocket::close_descriptors() {
 
 Result<UapiServer> UapiServer::make(int listener, Handler handler) {
     Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-    Fd scope_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    // A stream: on a datagram socket the caged process could send to abstract names.
+    Fd scope_socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!epoll || !scope_socket) return fail_errno(ErrorCode::kIo, errno, "cannot make an epoll descriptor");
     epoll_event event{};
     event.events = EPOLLIN;

@@ -18,7 +18,7 @@ said=$(in_cage none) || status=$?
 for harmless in memory thread; do
   [ "$(in_cage "$harmless")" = "did $harmless: 0 (errno 0)" ] || fail "$harmless does not work in the cage"
 done
-for attempt in open openat2 create socket connect exec fork ptrace peek kill executable setuid mount namespace terminal; do
+for attempt in open openat2 create socket connect exec fork ptrace peek kill tgkill executable setuid mount namespace terminal; do
   status=0
   said=$(in_cage "$attempt") || status=$?
   { [ -z "$said" ] && [ "$status" = 159 ]; } || fail "$attempt: '$said', status $status (159 is SIGSYS)"
@@ -32,8 +32,13 @@ keeper_and_worker() { # INTERFACE: sets KEEPER and WORKER
 }
 field() { awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"; }
 
+exec 8</etc/shadow # what its parent forgot to close
 start "$A" "$WG_A" "$DATAPATH"
+exec 8<&-
 keeper_and_worker "$STARTED"
+for process in "$KEEPER" "$WORKER"; do
+  [ "$(find "/proc/$process/fd" -lname /etc/shadow | wc -l)" = 0 ] || fail "an open file came along"
+done
 wait_for 10 eval "[ \"\$(awk '/^Threads/ { print \$2 }' /proc/$WORKER/status)\" -ge 3 ]" || fail "no data threads"
 for task in /proc/"$WORKER"/task/*; do
   thread=$(basename "$task")
