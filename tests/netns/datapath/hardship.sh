@@ -97,7 +97,7 @@ ping_ok "$A" 10.201.0.2
 # Not by in_b, whose shell would be what is ended.
 ip netns exec "$B" socat -u UDP4-RECV:51999 /dev/null >/dev/null 2>&1 & # its port is refused: an error in the log
 PIDS+=($!)
-wait_for 5 eval "in_b ss -Hlun sport = 51999 | grep -q 51999" || fail "no socat"
+wait_for 5 eval "grep -q 51999 <(in_b ss -Hlun sport = 51999)" || fail "no socat"
 if wg set "$WG_B" listen-port 51999 2>/dev/null; then fail "a taken port was accepted"; fi
 ping_ok "$A" 10.201.0.2
 transfer "$A" "$B" 10.201.0.2

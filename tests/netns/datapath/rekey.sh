@@ -23,7 +23,7 @@ tunnel() { # NUMBER PROGRAM_A PROGRAM_B
   ping_ok "$A" "10.20$n.0.2"
   ip netns exec "$B" iperf3 -s -1 -p "520$n" >/dev/null 2>&1 &
   PIDS+=($!)
-  wait_for 10 eval "in_b ss -Hltn sport = 520$n | grep -q 520$n" || fail "no iperf3"
+  wait_for 10 eval "grep -q 520$n <(in_b ss -Hltn sport = 520$n)" || fail "no iperf3"
 }
 tunnel 3 "$DATAPATH" "$GO"
 tunnel 4 "$GO" "$DATAPATH"

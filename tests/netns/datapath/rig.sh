@@ -113,8 +113,9 @@ connect() {
   ip -n "$B" link set "$WG_B" up
 }
 
+# Patient enough for an initiation that came before the other end had its sockets, and the next one.
 ping_ok() { # NAMESPACE ADDRESS
-  ip netns exec "$1" ping -q -n -c 3 -i 0.1 -W 5 "$2" >"$RIG_DIR/ping.log" 2>&1 || fail "no answer from $2 in $1"
+  ip netns exec "$1" ping -q -n -c 3 -i 0.1 -W 15 "$2" >"$RIG_DIR/ping.log" 2>&1 || fail "no answer from $2 in $1"
 }
 
 head -c 12000000 /dev/urandom >"$RIG_DIR/data"
