@@ -12,7 +12,7 @@ static const u8 cookie_label[8] = "cookie--";
 
 static void derive(u8 out[WG_KEY_SIZE], const u8 label[8], const u8 public_key[WG_KEY_SIZE])
 {
-	wg_blake2s_context context;
+	struct blake2s_ctx context;
 
 	blake2s_init(&context, WG_KEY_SIZE);
 	blake2s_update(&context, label, 8);
@@ -22,7 +22,7 @@ static void derive(u8 out[WG_KEY_SIZE], const u8 label[8], const u8 public_key[W
 
 static void mac(u8 out[WG_MAC_SIZE], const void *data, size_t len, const u8 *key, size_t key_len)
 {
-	wg_blake2s_context context;
+	struct blake2s_ctx context;
 
 	blake2s_init_key(&context, WG_MAC_SIZE, key, key_len);
 	blake2s_update(&context, data, len);

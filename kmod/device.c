@@ -19,6 +19,7 @@
 #define KIND "wireguard"
 
 static LIST_HEAD(devices); /* under rtnl */
+static struct rtnl_link_ops link_ops;
 struct wg_ratelimiter wg_ratelimiter;
 
 void wg_device_changed(struct wg_device *device)
@@ -29,13 +30,21 @@ void wg_device_changed(struct wg_device *device)
 	device->generation = atomic64_inc_return(&last_generation);
 }
 
+bool wg_device_is_ours(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops == &link_ops;
+}
+
+/* No key is left of what was agreed on, and the next handshake may begin at once. */
 static void clear_all_sessions(struct wg_device *device)
 {
 	struct wg_peer *peer;
 
 	lockdep_assert_held(&device->config_lock);
-	list_for_each_entry(peer, &device->peer_list, entry)
+	list_for_each_entry(peer, &device->peer_list, entry) {
 		wg_peer_clear_sessions(peer);
+		atomic64_set(&peer->last_initiation_sent, 0);
+	}
 }
 
 void wg_device_set_private_key(struct wg_device *device, const u8 key[WG_KEY_SIZE])
@@ -112,7 +121,6 @@ static int device_stop(struct net_device *dev)
 	list_for_each_entry(peer, &device->peer_list, entry) {
 		wg_timers_stop(peer);
 		wg_send_drop_staged(peer);
-		WRITE_ONCE(peer->last_initiation_sent, 0);
 	}
 	clear_all_sessions(device);
 	mutex_unlock(&device->config_lock);
@@ -125,6 +133,24 @@ static void device_get_stats64(struct net_device *dev, struct rtnl_link_stats64 
 	dev_fetch_sw_netstats(stats, dev->tstats);
 }
 
+/* All that create() made; it may have got stuck in between. */
+static void free_parts(struct wg_device *device)
+{
+	if (device->handshake_queue)
+		destroy_workqueue(device->handshake_queue);
+	if (device->crypt_queue)
+		destroy_workqueue(device->crypt_queue);
+	wg_crew_destroy(&device->handshakers);
+	wg_crew_destroy(&device->openers);
+	wg_crew_destroy(&device->sealers);
+	rhashtable_destroy(&device->keypairs);
+	rhashtable_destroy(&device->peers);
+	free_percpu(device->dev->tstats);
+	device->dev->tstats = NULL;
+	memzero_explicit(&device->identity, sizeof(device->identity));
+	memzero_explicit(&device->cookies, sizeof(device->cookies));
+}
+
 static void destruct(struct net_device *dev)
 {
 	struct wg_device *device = netdev_priv(dev);
@@ -134,18 +160,8 @@ static void destruct(struct net_device *dev)
 	wg_socket_close(device);
 	wg_peer_remove_all(device);
 	mutex_unlock(&device->config_lock);
-	/* Messages from before the socket closed may still be with the handshakers. */
-	destroy_workqueue(device->handshake_queue);
-	destroy_workqueue(device->crypt_queue);
-	wg_crew_destroy(&device->handshakers);
-	wg_crew_destroy(&device->openers);
-	wg_crew_destroy(&device->sealers);
-	wg_keypair_table_destroy(&device->keypairs);
-	rhashtable_destroy(&device->peers);
-	free_percpu(dev->tstats);
-	dev->tstats = NULL;
-	memzero_explicit(&device->identity, sizeof(device->identity));
-	memzero_explicit(&device->cookies, sizeof(device->cookies));
+	/* The workqueues first: messages from before the socket closed may still be with the handshakers. */
+	free_parts(device);
 	pr_debug("%s: interface destroyed\n", dev->name);
 }
 
@@ -194,73 +210,51 @@ static void setup(struct net_device *dev)
 static int create(struct net *creating_net, struct net_device *dev)
 {
 	struct wg_device *device = netdev_priv(dev);
-	int err = -ENOMEM;
+	int err;
 
 	rcu_assign_pointer(device->creating_net, creating_net);
 	mutex_init(&device->config_lock);
 	init_rwsem(&device->identity_lock);
+	spin_lock_init(&device->receive_lock);
 	wg_cookie_checker_init(&device->cookies);
 	INIT_LIST_HEAD(&device->peer_list);
 	wg_allowed_ips_init(&device->allowed_ips);
 
-	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
-	if (!dev->tstats)
-		return -ENOMEM;
+	/* These two cannot be taken back half made, the others can. */
 	err = wg_peer_table_init(&device->peers);
 	if (err)
-		goto free_stats;
+		return err;
 	err = wg_keypair_table_init(&device->keypairs);
-	if (err)
-		goto free_peers;
+	if (err) {
+		rhashtable_destroy(&device->peers);
+		return err;
+	}
 	err = -ENOMEM;
+	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
 	device->handshake_queue = alloc_workqueue("wg-shake-%s", WQ_CPU_INTENSIVE | WQ_FREEZABLE | WQ_PERCPU, 0,
 						  dev->name);
-	if (!device->handshake_queue)
-		goto free_keypairs;
 	device->crypt_queue = alloc_workqueue("wg-crypt-%s", WQ_CPU_INTENSIVE | WQ_MEM_RECLAIM | WQ_PERCPU, 0,
 					      dev->name);
-	if (!device->crypt_queue)
-		goto free_handshake_queue;
-	err = wg_crew_init(&device->sealers, device->crypt_queue, WG_RING_SIZE, wg_send_seal);
-	if (err)
-		goto free_crypt_queue;
-	err = wg_crew_init(&device->openers, device->crypt_queue, WG_RING_SIZE, wg_receive_open);
-	if (err)
-		goto free_sealers;
-	err = wg_crew_init(&device->handshakers, device->handshake_queue, WG_HANDSHAKE_RING_SIZE,
-			   wg_receive_handshake);
-	if (err)
-		goto free_openers;
+	if (!dev->tstats || !device->handshake_queue || !device->crypt_queue ||
+	    wg_crew_init(&device->sealers, device->crypt_queue, WG_RING_SIZE, wg_send_seal) ||
+	    wg_crew_init(&device->openers, device->crypt_queue, WG_RING_SIZE, wg_receive_open) ||
+	    wg_crew_init(&device->handshakers, device->handshake_queue, WG_HANDSHAKE_RING_SIZE, wg_receive_handshake))
+		goto fail;
 
 	mutex_lock(&device->config_lock);
 	wg_device_changed(device);
 	mutex_unlock(&device->config_lock);
 	err = register_netdevice(dev);
 	if (err)
-		goto free_handshakers;
+		goto fail;
 	/* Only now: register_netdevice() would call it when it fails, for things half made. */
 	dev->priv_destructor = destruct;
 	list_add(&device->entry, &devices);
 	pr_debug("%s: interface created\n", dev->name);
 	return 0;
 
-free_handshakers:
-	wg_crew_destroy(&device->handshakers);
-free_openers:
-	wg_crew_destroy(&device->openers);
-free_sealers:
-	wg_crew_destroy(&device->sealers);
-free_crypt_queue:
-	destroy_workqueue(device->crypt_queue);
-free_handshake_queue:
-	destroy_workqueue(device->handshake_queue);
-free_keypairs:
-	wg_keypair_table_destroy(&device->keypairs);
-free_peers:
-	rhashtable_destroy(&device->peers);
-free_stats:
-	free_percpu(dev->tstats);
-	dev->tstats = NULL;
+fail:
+	free_parts(device);
 	return err;
 }
 
@@ -297,14 +291,11 @@ static struct rtnl_link_ops link_ops __read_mostly = {
 static void forget_everything(void)
 {
 	struct wg_device *device;
-	struct wg_peer *peer;
 
 	rtnl_lock();
 	list_for_each_entry(device, &devices, entry) {
 		mutex_lock(&device->config_lock);
 		clear_all_sessions(device);
-		list_for_each_entry(peer, &device->peer_list, entry)
-			WRITE_ONCE(peer->last_initiation_sent, 0);
 		mutex_unlock(&device->config_lock);
 	}
 	rtnl_unlock();

@@ -41,6 +41,7 @@ struct wg_device {
 	/* Where we meet the world. sock4 and sock6 are read under RCU, written under config_lock. */
 	struct sock __rcu *sock4, *sock6;
 	struct net __rcu *creating_net; /* without a reference; NULL when it is gone */
+	spinlock_t receive_lock; /* of who takes packets out of the sockets' queues, up to the peers' FIFOs */
 	u16 port;
 	u32 fwmark;
 
@@ -51,7 +52,7 @@ struct wg_device {
 	struct wg_crew openers;
 	struct wg_crew handshakers;
 	atomic_t handshakes_waiting;
-	u64 under_load_until;
+	atomic64_t under_load_until;
 };
 
 int wg_device_module_init(void);
@@ -60,6 +61,7 @@ void wg_device_module_exit(void);
 /* The limiter of all devices. */
 extern struct wg_ratelimiter wg_ratelimiter;
 
+bool wg_device_is_ours(const struct net_device *dev);
 /* Under config_lock, after each change that a dump could show. */
 void wg_device_changed(struct wg_device *device);
 /* Under config_lock. Zeros clear the key; all sessions end. */

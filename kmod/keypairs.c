@@ -20,11 +20,6 @@ int wg_keypair_table_init(struct rhashtable *table)
 	return rhashtable_init(table, &index_params);
 }
 
-void wg_keypair_table_destroy(struct rhashtable *table)
-{
-	rhashtable_destroy(table);
-}
-
 struct wg_keypair *wg_keypair_find(struct wg_device *device, __le32 index)
 {
 	return rhashtable_lookup(&device->keypairs, &index, index_params);
@@ -80,8 +75,7 @@ void wg_keypair_put(struct wg_keypair *keypair)
 	kref_put(&keypair->refs, release);
 }
 
-/* Not found by its index any more, not used any more; takes the reference of the place that held it. */
-static void retire(struct wg_keypair *keypair)
+void wg_keypair_retire(struct wg_keypair *keypair)
 {
 	if (!keypair)
 		return;
@@ -89,11 +83,6 @@ static void retire(struct wg_keypair *keypair)
 	smp_store_release(&keypair->state, WG_KEYPAIR_RETIRED);
 	rhashtable_remove_fast(&keypair->peer->device->keypairs, &keypair->node, index_params);
 	wg_keypair_put(keypair);
-}
-
-void wg_keypair_abandon(struct wg_keypair *keypair)
-{
-	retire(keypair);
 }
 
 static struct wg_keypair *held(struct wg_keypair __rcu *place, struct wg_keypairs *keypairs)
@@ -139,8 +128,8 @@ void wg_keypairs_install(struct wg_peer *peer, struct wg_keypair *keypair, const
 		RCU_INIT_POINTER(keypairs->previous, NULL);
 	}
 	spin_unlock_bh(&keypairs->lock);
-	retire(unused1);
-	retire(unused2);
+	wg_keypair_retire(unused1);
+	wg_keypair_retire(unused2);
 }
 
 bool wg_keypairs_promote(struct wg_peer *peer, struct wg_keypair *keypair)
@@ -160,7 +149,7 @@ bool wg_keypairs_promote(struct wg_peer *peer, struct wg_keypair *keypair)
 	rcu_assign_pointer(keypairs->current_pair, keypair);
 	RCU_INIT_POINTER(keypairs->next, NULL);
 	spin_unlock_bh(&keypairs->lock);
-	retire(unused);
+	wg_keypair_retire(unused);
 	return true;
 }
 
@@ -177,9 +166,9 @@ void wg_keypairs_clear(struct wg_peer *peer)
 	RCU_INIT_POINTER(keypairs->previous, NULL);
 	RCU_INIT_POINTER(keypairs->next, NULL);
 	spin_unlock_bh(&keypairs->lock);
-	retire(unused[0]);
-	retire(unused[1]);
-	retire(unused[2]);
+	wg_keypair_retire(unused[0]);
+	wg_keypair_retire(unused[1]);
+	wg_keypair_retire(unused[2]);
 }
 
 bool wg_keypair_is_live(const struct wg_keypair *keypair)

@@ -17,7 +17,7 @@ struct wg_peer;
 
 enum wg_keypair_state {
 	WG_KEYPAIR_NASCENT,
-	WG_KEYPAIR_LIVE,    /* the keys are set; release by wg_keypair_complete(), acquire by readers */
+	WG_KEYPAIR_LIVE,    /* the keys are set; release by wg_keypairs_install(), acquire by readers */
 	WG_KEYPAIR_RETIRED, /* no longer found by its index; packets in flight with it are dropped */
 };
 
@@ -48,7 +48,6 @@ struct wg_keypairs {
 
 /* Per device: by index. */
 int wg_keypair_table_init(struct rhashtable *table);
-void wg_keypair_table_destroy(struct rhashtable *table);
 /* Without a reference: valid within the caller's RCU section. */
 struct wg_keypair *wg_keypair_find(struct wg_device *device, __le32 index);
 
@@ -64,8 +63,8 @@ void wg_keypairs_install(struct wg_peer *peer, struct wg_keypair *keypair, const
 bool wg_keypairs_promote(struct wg_peer *peer, struct wg_keypair *keypair);
 /* Retires them all. */
 void wg_keypairs_clear(struct wg_peer *peer);
-/* Retires one that was never installed; takes the reference. NULL is allowed. */
-void wg_keypair_abandon(struct wg_keypair *keypair);
+/* Not found by its index any more, not used any more; takes the reference of the place that held it. NULL is allowed. */
+void wg_keypair_retire(struct wg_keypair *keypair);
 
 bool wg_keypair_is_live(const struct wg_keypair *keypair);
 /* Live, and younger than REJECT_AFTER_TIME. */

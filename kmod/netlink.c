@@ -60,7 +60,7 @@ static struct net_device *device_named(struct nlattr **attrs, struct net *net)
 		dev = dev_get_by_name(net, nla_data(attrs[WGDEVICE_A_IFNAME]));
 	if (!dev)
 		return ERR_PTR(-ENODEV);
-	if (!dev->rtnl_link_ops || !dev->rtnl_link_ops->kind || strcmp(dev->rtnl_link_ops->kind, KBUILD_MODNAME)) {
+	if (!wg_device_is_ours(dev)) {
 		dev_put(dev);
 		return ERR_PTR(-EOPNOTSUPP);
 	}
@@ -200,7 +200,7 @@ static int put_device_head(struct sk_buff *skb, struct wg_device *device)
 
 static int get_start(struct netlink_callback *cb)
 {
-	struct net_device *dev = device_named(wg_dump_attributes(cb), sock_net(cb->skb->sk));
+	struct net_device *dev = device_named(genl_info_dump(cb)->attrs, sock_net(cb->skb->sk));
 
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
@@ -229,7 +229,7 @@ static int get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	if (dump->begun && !dump->peer)
 		return 0;
 	dev = dev_get_by_index(sock_net(cb->skb->sk), dump->ifindex);
-	if (!dev || !dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, KBUILD_MODNAME)) {
+	if (!dev || !wg_device_is_ours(dev)) {
 		dev_put(dev);
 		return -ENODEV;
 	}
@@ -378,19 +378,17 @@ static void set_preshared_key(struct wg_peer *peer, struct nlattr *attr)
 	mutex_unlock(&peer->handshake_lock);
 }
 
-static int set_keepalive(struct wg_peer *peer, u16 interval)
+static void set_keepalive(struct wg_peer *peer, u16 interval)
 {
 	const bool starts = interval && !peer->keepalive_interval;
 
 	WRITE_ONCE(peer->keepalive_interval, interval);
 	if (starts && netif_running(peer->device->dev))
 		wg_send_keepalive(peer);
-	return 0;
 }
 
 static int set_peer(struct wg_device *device, struct nlattr *const *attrs, struct netlink_ext_ack *extack)
 {
-	static const u8 no_psk[WG_KEY_SIZE];
 	struct wg_peer *peer;
 	const u8 *public_key;
 	u32 flags = 0;
@@ -414,7 +412,7 @@ static int set_peer(struct wg_device *device, struct nlattr *const *attrs, struc
 			return 0;
 		if (device->identity.set && !memcmp(public_key, device->identity.public_key, WG_KEY_SIZE))
 			return 0;
-		peer = wg_peer_create(device, public_key, no_psk);
+		peer = wg_peer_create(device, public_key);
 		if (IS_ERR(peer))
 			return PTR_ERR(peer);
 	}
@@ -520,12 +518,10 @@ static int set_doit(struct sk_buff *skb, struct genl_info *info)
 	dev_put(dev);
 out:
 	/*
-	 * The message holds keys, also those of peers that an error kept from
-	 * being reached; its memory is the sender's again soon. What netlink
-	 * copies of it into the answer to an error is zeros then, too.
+	 * The message holds keys, also those of peers that an error kept from being reached; its memory is the sender's
+	 * again soon. What netlink copies of it into the answer to an error is zeros then, too.
 	 */
-	memzero_explicit(genlmsg_data(info->genlhdr),
-			 genlmsg_len(info->genlhdr));
+	memzero_explicit(genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr));
 	return err;
 }
 

@@ -22,7 +22,7 @@ static void hmac(u8 out[WG_HASH_SIZE], const u8 key[WG_HASH_SIZE], const void *d
 		 size_t tail_len)
 {
 	u8 block[BLAKE2S_BLOCK_SIZE] = { 0 };
-	wg_blake2s_context inner, outer;
+	struct blake2s_ctx inner, outer;
 	size_t i;
 
 	memcpy(block, key, WG_HASH_SIZE);
@@ -67,7 +67,7 @@ void noise_kdf(u8 *first, u8 *second, u8 *third, const u8 key[WG_HASH_SIZE], con
 
 void noise_mix_hash(struct noise_symmetric *s, const void *data, size_t len)
 {
-	wg_blake2s_context context;
+	struct blake2s_ctx context;
 
 	blake2s_init(&context, WG_HASH_SIZE);
 	blake2s_update(&context, s->hash, sizeof(s->hash));
@@ -78,7 +78,7 @@ void noise_mix_hash(struct noise_symmetric *s, const void *data, size_t len)
 void noise_symmetric_init(struct noise_symmetric *s, const char *protocol, size_t protocol_len,
 			  const void *prologue_data, size_t prologue_len)
 {
-	wg_blake2s_context context;
+	struct blake2s_ctx context;
 
 	blake2s_init(&context, WG_HASH_SIZE);
 	blake2s_update(&context, (const u8 *)protocol, protocol_len);

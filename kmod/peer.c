@@ -99,12 +99,11 @@ void wg_peer_clear_sessions(struct wg_peer *peer)
 	nascent = peer->nascent;
 	peer->nascent = NULL;
 	mutex_unlock(&peer->handshake_lock);
-	wg_keypair_abandon(nascent);
+	wg_keypair_retire(nascent);
 	wg_keypairs_clear(peer);
 }
 
-struct wg_peer *wg_peer_create(struct wg_device *device, const u8 public_key[WG_KEY_SIZE],
-			       const u8 preshared_key[WG_KEY_SIZE])
+struct wg_peer *wg_peer_create(struct wg_device *device, const u8 public_key[WG_KEY_SIZE])
 {
 	struct wg_peer *peer;
 	int err;
@@ -130,7 +129,6 @@ struct wg_peer *wg_peer_create(struct wg_device *device, const u8 public_key[WG_
 	seqlock_init(&peer->endpoint_lock);
 	mutex_init(&peer->handshake_lock);
 	noise_handshake_init(&peer->handshake, public_key);
-	memcpy(peer->handshake.preshared_key, preshared_key, WG_KEY_SIZE);
 	wg_cookie_jar_init(&peer->cookie_jar, public_key);
 	wg_timers_init(peer);
 	INIT_WORK(&peer->initiation_work, wg_send_initiation_work);
@@ -138,7 +136,7 @@ struct wg_peer *wg_peer_create(struct wg_device *device, const u8 public_key[WG_
 	INIT_LIST_HEAD(&peer->allowed_ips);
 	/* Nobody busy-polls a tunnel, and the table of those who might is not made for thousands. */
 	set_bit(NAPI_STATE_NO_BUSY_POLL, &peer->napi.state);
-	wg_napi_add(device->dev, &peer->napi, wg_receive_poll);
+	netif_napi_add(device->dev, &peer->napi, wg_receive_poll);
 	napi_enable(&peer->napi);
 
 	err = rhashtable_lookup_insert_fast(&device->peers, &peer->key_node, key_params);

@@ -64,7 +64,7 @@ struct wg_peer {
 	struct wg_keypair *nascent; /* of our initiation; under handshake_lock */
 	struct wg_cookie_jar cookie_jar;
 	struct wg_timers timers;
-	u64 last_initiation_sent; /* ns; 0: never */
+	atomic64_t last_initiation_sent; /* ns; 0: never */
 	atomic64_t last_handshake; /* wall clock, ns; 0: never */
 	struct work_struct initiation_work;
 	struct work_struct clear_work;
@@ -86,8 +86,7 @@ void wg_peer_module_exit(void);
 int wg_peer_table_init(struct rhashtable *table);
 
 /* Under config_lock. ERR_PTR: -ENOMEM, -EEXIST, or the table is full. */
-struct wg_peer *wg_peer_create(struct wg_device *device, const u8 public_key[WG_KEY_SIZE],
-			       const u8 preshared_key[WG_KEY_SIZE]);
+struct wg_peer *wg_peer_create(struct wg_device *device, const u8 public_key[WG_KEY_SIZE]);
 /* Under config_lock. They sleep; afterwards nothing of ours uses the peer but through references. */
 void wg_peer_remove(struct wg_peer *peer);
 void wg_peer_remove_all(struct wg_device *device);

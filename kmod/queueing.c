@@ -113,8 +113,10 @@ int wg_crew_init(struct wg_crew *crew, struct workqueue_struct *workqueue, int s
 		member->crew = crew;
 	}
 	err = ptr_ring_init(&crew->ring, size, GFP_KERNEL);
-	if (err)
+	if (err) {
 		free_percpu(crew->members);
+		crew->members = NULL;
+	}
 	return err;
 }
 
@@ -127,6 +129,8 @@ void wg_crew_destroy(struct wg_crew *crew)
 {
 	int cpu;
 
+	if (!crew->members)
+		return;
 	for_each_possible_cpu(cpu) {
 		struct wg_crew_member *member = per_cpu_ptr(crew->members, cpu);
 

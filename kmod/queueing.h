@@ -100,7 +100,7 @@ struct wg_crew {
 
 int wg_crew_init(struct wg_crew *crew, struct workqueue_struct *workqueue, int size,
 		 void (*task)(struct wg_crew_member *, struct sk_buff *));
-/* The workqueue has been flushed and nothing is pushed any more. */
+/* The workqueue has been flushed and nothing is pushed any more. Does nothing to a crew that was never made. */
 void wg_crew_destroy(struct wg_crew *crew);
 /* Fails if the ring is full. Not in hard interrupts. */
 bool wg_crew_push(struct wg_crew *crew, struct sk_buff *skb);

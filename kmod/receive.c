@@ -113,7 +113,7 @@ static unsigned int deliver_batch(struct wg_peer *peer, struct sk_buff *batch)
 	struct wg_keypair *keypair = wg_packet(batch)->keypair;
 	struct wg_device *device = peer->device;
 	struct sk_buff *list, *skb, *next, *accepted = NULL, **end = &accepted;
-	unsigned int packets = 0, count = wg_packet(batch)->count;
+	unsigned int count = wg_packet(batch)->count;
 	struct wg_endpoint endpoint;
 	bool data = false;
 	u64 bytes = 0;
@@ -143,7 +143,6 @@ static unsigned int deliver_batch(struct wg_peer *peer, struct sk_buff *batch)
 		if (likely(wg_replay_accept(&keypair->replay, wg_packet(skb)->counter))) {
 			*end = skb;
 			end = &skb->next;
-			++packets;
 			bytes += wg_data_message_len(skb->len);
 			data |= skb->len;
 		} else {
@@ -154,7 +153,7 @@ static unsigned int deliver_batch(struct wg_peer *peer, struct sk_buff *batch)
 		}
 	}
 	spin_unlock(&keypair->replay_lock);
-	if (unlikely(!packets))
+	if (unlikely(!accepted))
 		goto out;
 
 	wg_endpoint_learn(peer, &endpoint);
@@ -168,10 +167,10 @@ static unsigned int deliver_batch(struct wg_peer *peer, struct sk_buff *batch)
 	if (data)
 		wg_timers_data_received(peer);
 	atomic64_add(bytes, &peer->rx_bytes);
-	wg_count_rx(device->dev, packets, bytes);
 
 	skb_list_walk_safe(accepted, skb, next) {
 		skb_mark_not_on_list(skb);
+		dev_sw_netstats_rx_add(device->dev, wg_data_message_len(skb->len));
 		if (!skb->len) /* a keepalive */
 			consume_skb(skb);
 		else if (!deliver(peer, skb, ds))
@@ -363,33 +362,34 @@ static enum wg_message_type type_of(const struct sk_buff *skb)
 	return le32_to_cpu(*(const __le32 *)skb->data);
 }
 
+static size_t handshake_len(enum wg_message_type type)
+{
+	switch (type) {
+	case WG_MSG_INITIATION:
+		return sizeof(struct wg_msg_initiation);
+	case WG_MSG_RESPONSE:
+		return sizeof(struct wg_msg_response);
+	case WG_MSG_COOKIE:
+		return sizeof(struct wg_msg_cookie);
+	default:
+		return 0;
+	}
+}
+
 /* One datagram, its message at skb->data. */
 static void receive_one(struct wg_device *device, struct sk_buff *skb)
 {
 	if (unlikely(!pskb_may_pull(skb, sizeof(struct wg_msg_data))))
 		goto drop;
-	switch (type_of(skb)) {
-	case WG_MSG_DATA:
+	if (likely(type_of(skb) == WG_MSG_DATA)) {
 		if (skb->len < wg_data_message_len(0))
 			goto drop;
 		receive_data(device, skb, ((struct wg_msg_data *)skb->data)->receiver, 1);
-		return;
-	case WG_MSG_INITIATION:
-		if (skb->len != sizeof(struct wg_msg_initiation) || skb_linearize(skb))
+	} else {
+		if (skb->len != handshake_len(type_of(skb)) || skb_linearize(skb))
 			goto drop;
-		break;
-	case WG_MSG_RESPONSE:
-		if (skb->len != sizeof(struct wg_msg_response) || skb_linearize(skb))
-			goto drop;
-		break;
-	case WG_MSG_COOKIE:
-		if (skb->len != sizeof(struct wg_msg_cookie) || skb_linearize(skb))
-			goto drop;
-		break;
-	default:
-		goto drop;
+		receive_handshake(device, skb);
 	}
-	receive_handshake(device, skb);
 	return;
 drop:
 	DEV_STATS_INC(device->dev, rx_errors);
@@ -415,62 +415,58 @@ static bool is_uniform(struct sk_buff *merged, unsigned int part_len)
 	return true;
 }
 
-/* Takes a merged packet apart into datagrams with outer headers of their own. */
-static void receive_apart(struct wg_device *device, struct sk_buff *merged, unsigned int part_len)
+/* A merged packet of different messages: into datagrams with outer headers of their own, as UDP would have. */
+static void receive_apart(struct wg_device *device, struct sock *sk, struct sk_buff *merged)
 {
-	const int headers = merged->data - skb_network_header(merged);
-	unsigned int at, len;
+	struct sk_buff *skb, *next;
 
-	for (at = 0; at < merged->len; at += len) {
-		struct sk_buff *skb;
-
-		len = min(part_len, merged->len - at);
-		skb = alloc_skb(headers + len, GFP_ATOMIC);
-		if (!skb)
-			break;
-		skb_put_data(skb, skb_network_header(merged), headers);
-		skb_reset_network_header(skb);
-		skb_set_transport_header(skb, headers - sizeof(struct udphdr));
-		__skb_pull(skb, headers);
-		if (skb_copy_bits(merged, at, __skb_put(skb, len), len)) {
-			kfree_skb(skb);
-			break;
-		}
-		skb->protocol = merged->protocol;
-		skb->dev = merged->dev;
-		skb->skb_iif = merged->skb_iif;
+	__skb_push(merged, -skb_mac_offset(merged));
+	skb = udp_rcv_segment(sk, merged, sk->sk_family == AF_INET);
+	skb_list_walk_safe(skb, skb, next) {
+		skb_mark_not_on_list(skb);
+		__skb_pull(skb, skb_transport_offset(skb) + sizeof(struct udphdr));
 		receive_one(device, skb);
 	}
-	consume_skb(merged);
 }
 
-int wg_receive(struct sock *sk, struct sk_buff *skb)
+static void receive_any(struct wg_device *device, struct sock *sk, struct sk_buff *skb)
 {
-	struct wg_device *device = rcu_dereference_sk_user_data(sk);
-	struct wg_msg_data buffer;
+	const unsigned int part_len = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
 	const struct wg_msg_data *header;
+	struct wg_msg_data buffer;
 
-	if (unlikely(!device))
-		goto drop;
-	if (unlikely(skb->protocol != htons(ETH_P_IP) && skb->protocol != htons(ETH_P_IPV6)))
-		goto drop;
-	skb_mark_not_on_list(skb);
-	if (unlikely(!pskb_may_pull(skb, sizeof(struct udphdr))))
-		goto drop;
-	__skb_pull(skb, sizeof(struct udphdr));
-
-	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size) {
-		receive_one(device, skb);
-	} else if (likely(is_uniform(skb, skb_shinfo(skb)->gso_size))) {
-		header = skb_header_pointer(skb, 0, sizeof(buffer), &buffer);
-		receive_data(device, skb, header->receiver, DIV_ROUND_UP(skb->len, skb_shinfo(skb)->gso_size));
-	} else {
-		receive_apart(device, skb, skb_shinfo(skb)->gso_size);
+	/* UDP leaves the checksum to who reads, and has made its own use of skb->dev. */
+	if (unlikely(udp_lib_checksum_complete(skb))) {
+		kfree_skb(skb);
+		return;
 	}
-	return 0;
-drop:
-	kfree_skb(skb);
-	return 0;
+	skb->dev = device->dev;
+	if (skb->len <= part_len) {
+		receive_one(device, skb);
+	} else if (likely(is_uniform(skb, part_len))) {
+		header = skb_header_pointer(skb, 0, sizeof(buffer), &buffer);
+		receive_data(device, skb, header->receiver, DIV_ROUND_UP(skb->len, part_len));
+	} else {
+		receive_apart(device, sk, skb);
+	}
+}
+
+void wg_receive(struct sock *sk)
+{
+	struct wg_device *device;
+	struct sk_buff *skb;
+	int err;
+
+	rcu_read_lock_bh();
+	device = rcu_dereference_sk_user_data(sk);
+	if (likely(device)) {
+		/* Other processors may have put something there as well: who takes it out hands it on before the next does. */
+		spin_lock(&device->receive_lock);
+		while ((skb = skb_recv_udp(sk, MSG_DONTWAIT, &err)))
+			receive_any(device, sk, skb);
+		spin_unlock(&device->receive_lock);
+	}
+	rcu_read_unlock_bh();
 }
 
 /* Handshakes. */
@@ -500,10 +496,10 @@ static bool is_under_load(struct wg_device *device)
 	const u64 now = wg_now();
 
 	if (atomic_read(&device->handshakes_waiting) >= WG_HANDSHAKE_RING_SIZE / 8) {
-		WRITE_ONCE(device->under_load_until, now + wg_times.second);
+		atomic64_set(&device->under_load_until, now + wg_times.second);
 		return true;
 	}
-	return now < READ_ONCE(device->under_load_until);
+	return now < (u64)atomic64_read(&device->under_load_until);
 }
 
 /* The macs, and what they allow. False: drop. */
@@ -539,7 +535,7 @@ static void authenticated(struct wg_peer *peer, const struct sk_buff *skb)
 		wg_endpoint_learn(peer, &endpoint);
 	atomic64_add(skb->len, &peer->rx_bytes);
 	local_bh_disable();
-	wg_count_rx(peer->device->dev, 1, skb->len);
+	dev_sw_netstats_rx_add(peer->device->dev, skb->len);
 	local_bh_enable();
 	wg_timers_authenticated_received(peer);
 	wg_timers_authenticated_traversed(peer);

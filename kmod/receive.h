@@ -10,8 +10,8 @@
 #include "cookie.h"
 #include "queueing.h"
 
-/* encap_rcv of the sockets: one datagram, or several merged by GRO. */
-int wg_receive(struct sock *sk, struct sk_buff *skb);
+/* sk_data_ready of the sockets: takes out what is there, datagrams and packets of several that GRO merged. */
+void wg_receive(struct sock *sk);
 
 /* Crew members' tasks. */
 void wg_receive_open(struct wg_crew_member *member, struct sk_buff *batch);

@@ -34,7 +34,7 @@ void wg_send_queue_initiation(struct wg_peer *peer, bool retry)
 	if (!retry)
 		peer->timers.handshake_attempts = 0;
 	rcu_read_lock_bh();
-	last = READ_ONCE(peer->last_initiation_sent);
+	last = atomic64_read(&peer->last_initiation_sent);
 	if (!READ_ONCE(peer->dead) && (!last || wg_now() - last >= wg_times.rekey_timeout)) {
 		wg_peer_get(peer);
 		if (!queue_work(peer->device->handshake_queue, &peer->initiation_work))
@@ -50,12 +50,12 @@ static void send_initiation(struct wg_peer *peer)
 	u8 ephemeral[WG_KEY_SIZE], timestamp[WG_TIMESTAMP_SIZE];
 	struct wg_msg_initiation msg;
 	struct timespec64 wall;
-	u64 now = wg_now(), last = READ_ONCE(peer->last_initiation_sent);
+	const u64 now = wg_now(), last = atomic64_read(&peer->last_initiation_sent);
 	bool good = false;
 
 	if (last && now - last < wg_times.rekey_timeout)
 		return;
-	WRITE_ONCE(peer->last_initiation_sent, now);
+	atomic64_set(&peer->last_initiation_sent, now);
 
 	keypair = wg_keypair_create(peer);
 	if (!keypair)
@@ -76,8 +76,8 @@ static void send_initiation(struct wg_peer *peer)
 	mutex_unlock(&peer->handshake_lock);
 	up_read(&device->identity_lock);
 	memzero_explicit(ephemeral, sizeof(ephemeral));
-	wg_keypair_abandon(before);
-	wg_keypair_abandon(keypair);
+	wg_keypair_retire(before);
+	wg_keypair_retire(keypair);
 	if (!good)
 		return;
 
@@ -108,7 +108,7 @@ void wg_send_response(struct wg_peer *peer)
 
 	if (!keypair)
 		return;
-	WRITE_ONCE(peer->last_initiation_sent, wg_now());
+	atomic64_set(&peer->last_initiation_sent, wg_now());
 	curve25519_generate_secret(ephemeral);
 	mutex_lock(&peer->handshake_lock);
 	remote_index = peer->handshake.remote_index;
@@ -121,7 +121,7 @@ void wg_send_response(struct wg_peer *peer)
 	memzero_explicit(&keys, sizeof(keys));
 	memzero_explicit(ephemeral, sizeof(ephemeral));
 	if (!good) {
-		wg_keypair_abandon(keypair);
+		wg_keypair_retire(keypair);
 		return;
 	}
 
@@ -341,10 +341,10 @@ static bool seal(struct sk_buff *batch, struct page_frag *memory)
 
 /* Sending. */
 
-static void keep_key_fresh(struct wg_peer *peer, const struct wg_keypair *keypair)
+static void keep_key_fresh(struct wg_peer *peer, const struct wg_keypair *keypair, u64 sent)
 {
 	/* WG 6.2: the initiator of a session renews it, and after very many messages either side does. */
-	if (unlikely(keypair->send_counter > WG_REKEY_AFTER_MESSAGES ||
+	if (unlikely(sent > WG_REKEY_AFTER_MESSAGES ||
 		     (keypair->initiator && wg_now() - keypair->born >= wg_times.rekey_after)))
 		wg_send_queue_initiation(peer, false);
 }
@@ -383,7 +383,7 @@ static void send_batch(struct wg_peer *peer, struct sk_buff *batch)
 	}
 	if (likely(bytes)) {
 		atomic64_add(bytes, &peer->tx_bytes);
-		wg_count_tx(device->dev, packet.count, bytes);
+		dev_sw_netstats_tx_add(device->dev, packet.count, bytes);
 		if (data)
 			wg_timers_data_sent(peer);
 	}
@@ -474,6 +474,7 @@ void wg_send_staged(struct wg_peer *peer)
 	bool starved = false, dropped = false;
 	struct wg_keypair *keypair;
 	struct sk_buff *here;
+	u64 sent;
 
 	rcu_read_lock_bh();
 	keypair = rcu_dereference_bh(peer->keypairs.current_pair);
@@ -482,6 +483,7 @@ void wg_send_staged(struct wg_peer *peer)
 	do {
 		spin_lock(&peer->sending.batches.lock);
 		here = admit(peer, keypair, &starved, &dropped);
+		sent = keypair ? keypair->send_counter : 0;
 		spin_unlock(&peer->sending.batches.lock);
 		if (here) {
 			this_cpu_inc(inline_depth);
@@ -492,7 +494,7 @@ void wg_send_staged(struct wg_peer *peer)
 	if (dropped)
 		wg_send_drain(peer);
 	if (keypair) {
-		keep_key_fresh(peer, keypair);
+		keep_key_fresh(peer, keypair, sent);
 		wg_keypair_put(keypair);
 	}
 	rcu_read_unlock_bh();

@@ -110,7 +110,7 @@ static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 	if (cache)
 		rt = dst_cache_get_ip4(cache, &flow.saddr);
 	if (!rt) {
-		wg_classify_flow(sock, flowi4_to_flowi(&flow));
+		security_sk_classify_flow(sock, flowi4_to_flowi_common(&flow));
 		if (flow.saddr && !inet_confirm_addr(sock_net(sock), NULL, 0, flow.saddr, RT_SCOPE_HOST)) {
 			source_failed(peer, endpoint);
 			flow.saddr = 0;
@@ -133,8 +133,8 @@ static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 			dst_cache_set_ip4(cache, &rt->dst, flow.saddr);
 	}
 	skb->ignore_df = 1;
-	wg_udp_xmit4(rt, sock, skb, flow.saddr, flow.daddr, ds, ip4_dst_hoplimit(&rt->dst), flow.fl4_sport,
-		     flow.fl4_dport);
+	udp_tunnel_xmit_skb(rt, sock, skb, flow.saddr, flow.daddr, ds, ip4_dst_hoplimit(&rt->dst), 0, flow.fl4_sport,
+			    flow.fl4_dport, false, false, 0);
 	return 0;
 drop:
 	kfree_skb(skb);
@@ -164,12 +164,12 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 	if (cache)
 		dst = dst_cache_get_ip6(cache, &flow.saddr);
 	if (!dst) {
-		wg_classify_flow(sock, flowi6_to_flowi(&flow));
+		security_sk_classify_flow(sock, flowi6_to_flowi_common(&flow));
 		if (!ipv6_addr_any(&flow.saddr) && !ipv6_chk_addr(sock_net(sock), &flow.saddr, NULL, 0)) {
 			source_failed(peer, endpoint);
 			flow.saddr = in6addr_any;
 		}
-		dst = wg_route6(sock_net(sock), sock, &flow);
+		dst = ip6_dst_lookup_flow(sock_net(sock), sock, &flow, NULL);
 		if (IS_ERR(dst)) {
 			err = PTR_ERR(dst);
 			goto drop;
@@ -178,8 +178,8 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 			dst_cache_set_ip6(cache, dst, &flow.saddr);
 	}
 	skb->ignore_df = 1;
-	wg_udp_xmit6(dst, sock, skb, &flow.saddr, &flow.daddr, ds, ip6_dst_hoplimit(dst), flow.fl6_sport,
-		     flow.fl6_dport);
+	udp_tunnel6_xmit_skb(dst, sock, skb, NULL, &flow.saddr, &flow.daddr, ds, ip6_dst_hoplimit(dst), 0,
+			     flow.fl6_sport, flow.fl6_dport, false, 0);
 	return 0;
 drop:
 	kfree_skb(skb);
@@ -235,7 +235,7 @@ int wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, 
 	err = wg_socket_send(peer, skb, ds);
 	if (!err) {
 		atomic64_add(len, &peer->tx_bytes);
-		wg_count_tx(peer->device->dev, 1, len);
+		dev_sw_netstats_tx_add(peer->device->dev, 1, len);
 	}
 	rcu_read_unlock_bh();
 	return err;
@@ -257,7 +257,7 @@ int wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const vo
 	rcu_read_lock_bh();
 	err = send_to(device, NULL, &endpoint, skb, 0);
 	if (!err)
-		wg_count_tx(device->dev, 1, len);
+		dev_sw_netstats_tx_add(device->dev, 1, len);
 	rcu_read_unlock_bh();
 	return err;
 }
@@ -266,10 +266,9 @@ static struct sock *open_one(struct wg_device *device, struct net *net, struct u
 {
 	struct udp_tunnel_sock_cfg tunnel = {
 		.sk_user_data = device,
-		.encap_type = 1,
-		.encap_rcv = wg_receive,
 	};
 	struct socket *sock;
+	int on = 1;
 	struct sock *sk;
 
 	*err = udp_sock_create(net, config, &sock);
@@ -280,9 +279,14 @@ static struct sock *open_one(struct wg_device *device, struct net *net, struct u
 	sk->sk_sndbuf = INT_MAX;
 	/* The tunnel must go on when memory is short: swap may lie behind it. */
 	sk_set_memalloc(sk);
+	/* Its queue is emptied by whoever fills it. */
+	sk->sk_data_ready = wg_receive;
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	sk->sk_ll_usec = 0; /* whatever net.core.busy_read says: nobody waits there */
+#endif
 	if (wg_batch_limit > 1)
-		wg_udp_accept_gro(sk);
-	wg_udp_tunnel_setup(net, sk, &tunnel);
+		sk->sk_prot->setsockopt(sk, SOL_UDP, UDP_GRO, KERNEL_SOCKPTR(&on), sizeof(on));
+	setup_udp_tunnel_sock(net, sk, &tunnel);
 	return sk;
 }
 
@@ -291,7 +295,7 @@ static void close_one(struct sock *sk)
 	if (!sk)
 		return;
 	sk_clear_memalloc(sk);
-	wg_udp_tunnel_release(sk);
+	udp_tunnel_sock_release(sk);
 }
 
 /* The present sockets go after a grace period: nobody sends through them or receives from them any more. */

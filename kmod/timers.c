@@ -114,7 +114,7 @@ static void fire(struct wg_peer *peer, enum wg_deadline which)
 
 static void expired(struct timer_list *timer)
 {
-	struct wg_peer *peer = wg_timer_owner(peer, timer, timers.timer);
+	struct wg_peer *peer = timer_container_of(peer, timer, timers.timer);
 	struct wg_timers *timers = &peer->timers;
 	unsigned long due, earliest = 0;
 	int which;

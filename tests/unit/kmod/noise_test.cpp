@@ -64,7 +64,7 @@ TEST_CASE("the shim's BLAKE2s gives the published results") {
             input[i] = static_cast<u8>(i);
         for (u8 i = 0; test[1] == "keyed" && i < 32; ++i)
             key.push_back(i);
-        wg_blake2s_context context;
+        blake2s_ctx context;
         blake2s_init_key(&context, expected.size(), key.data(), key.size());
         blake2s_update(&context, input.data(), input.size() / 3);
         blake2s_update(&context, input.data() + input.size() / 3, input.size() - input.size() / 3);

@@ -108,7 +108,7 @@ static void mix(u32 v[16], int a, int b, int c, int d, u32 x, u32 y)
 	v[b] = rotate(v[b] ^ v[c], 7);
 }
 
-static void compress(wg_blake2s_context *s, bool last)
+static void compress(struct blake2s_ctx *s, bool last)
 {
 	u32 v[16], m[16];
 	int i, round;
@@ -136,7 +136,7 @@ static void compress(wg_blake2s_context *s, bool last)
 		s->h[i] ^= v[i] ^ v[i + 8];
 }
 
-void blake2s_init_key(wg_blake2s_context *s, size_t out_len, const void *key, size_t key_len)
+void blake2s_init_key(struct blake2s_ctx *s, size_t out_len, const void *key, size_t key_len)
 {
 	memset(s, 0, sizeof(*s));
 	memcpy(s->h, iv, sizeof(iv));
@@ -148,12 +148,12 @@ void blake2s_init_key(wg_blake2s_context *s, size_t out_len, const void *key, si
 	}
 }
 
-void blake2s_init(wg_blake2s_context *s, size_t out_len)
+void blake2s_init(struct blake2s_ctx *s, size_t out_len)
 {
 	blake2s_init_key(s, out_len, NULL, 0);
 }
 
-void blake2s_update(wg_blake2s_context *s, const void *in, size_t len)
+void blake2s_update(struct blake2s_ctx *s, const void *in, size_t len)
 {
 	const u8 *at = in;
 
@@ -167,7 +167,7 @@ void blake2s_update(wg_blake2s_context *s, const void *in, size_t len)
 	}
 }
 
-void blake2s_final(wg_blake2s_context *s, void *out)
+void blake2s_final(struct blake2s_ctx *s, void *out)
 {
 	s->counted += s->filled;
 	memset(s->block + s->filled, 0, BLAKE2S_BLOCK_SIZE - s->filled);

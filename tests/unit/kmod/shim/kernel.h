@@ -162,16 +162,16 @@ u64 siphash_2u64(u64 a, u64 b, const siphash_key_t *key);
 
 /* Crypto: BLAKE2s of our own (RFC 7693), the rest libsodium's. */
 #define BLAKE2S_BLOCK_SIZE 64
-typedef struct {
+struct blake2s_ctx {
 	u32 h[8];
 	u64 counted;
 	u8 block[BLAKE2S_BLOCK_SIZE];
 	size_t filled, out_len;
-} wg_blake2s_context;
-void blake2s_init(wg_blake2s_context *context, size_t out_len);
-void blake2s_init_key(wg_blake2s_context *context, size_t out_len, const void *key, size_t key_len);
-void blake2s_update(wg_blake2s_context *context, const void *in, size_t len);
-void blake2s_final(wg_blake2s_context *context, void *out);
+};
+void blake2s_init(struct blake2s_ctx *context, size_t out_len);
+void blake2s_init_key(struct blake2s_ctx *context, size_t out_len, const void *key, size_t key_len);
+void blake2s_update(struct blake2s_ctx *context, const void *in, size_t len);
+void blake2s_final(struct blake2s_ctx *context, void *out);
 
 void chacha20poly1305_encrypt(u8 *out, const u8 *in, size_t len, const u8 *ad, size_t ad_len, u64 nonce,
 			      const u8 *key);
