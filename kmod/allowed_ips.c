@@ -25,12 +25,6 @@ void wg_allowed_ips_module_exit(void)
 	kmem_cache_destroy(node_cache);
 }
 
-void wg_allowed_ips_init(struct wg_allowed_ips *table)
-{
-	RCU_INIT_POINTER(table->root4, NULL);
-	RCU_INIT_POINTER(table->root6, NULL);
-}
-
 static struct wg_bits bits_from(u8 family, const void *address)
 {
 	struct wg_bits bits = { 0, 0 };

@@ -13,6 +13,7 @@
 struct wg_peer;
 struct wg_prefix_node;
 
+/* Empty when it is zeros. */
 struct wg_allowed_ips {
 	struct wg_prefix_node __rcu *root4;
 	struct wg_prefix_node __rcu *root6;
@@ -35,8 +36,6 @@ struct wg_prefix_node {
 
 int wg_allowed_ips_module_init(void);
 void wg_allowed_ips_module_exit(void);
-
-void wg_allowed_ips_init(struct wg_allowed_ips *table);
 
 /* @address is 4 or 16 octets in network order. An equal prefix of another peer moves to @peer. -ENOMEM, -EINVAL. */
 int wg_allowed_ips_insert(struct wg_allowed_ips *table, u8 family, const void *address, u8 length,

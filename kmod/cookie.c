@@ -29,14 +29,10 @@ static void mac(u8 out[WG_MAC_SIZE], const void *data, size_t len, const u8 *key
 	blake2s_final(&context, out);
 }
 
-static size_t mac1_offset(size_t len)
+/* They end every handshake message; mac1 covers what is before it, and so does mac2. */
+static struct wg_macs *macs_of(const void *msg, size_t len)
 {
-	return len - sizeof(struct wg_macs);
-}
-
-static size_t mac2_offset(size_t len)
-{
-	return len - WG_MAC_SIZE;
+	return (struct wg_macs *)((u8 *)msg + len) - 1;
 }
 
 void wg_cookie_checker_init(struct wg_cookie_checker *checker)
@@ -66,16 +62,16 @@ void wg_cookie_jar_init(struct wg_cookie_jar *jar, const u8 remote_public[WG_KEY
 
 void wg_cookie_sign(struct wg_cookie_jar *jar, void *msg, size_t len, u64 now)
 {
-	u8 *mac1 = (u8 *)msg + mac1_offset(len), *mac2 = (u8 *)msg + mac2_offset(len);
+	struct wg_macs *macs = macs_of(msg, len);
 
 	mutex_lock(&jar->lock);
-	mac(mac1, msg, mac1_offset(len), jar->mac1_key, WG_KEY_SIZE);
-	memcpy(jar->last_mac1, mac1, WG_MAC_SIZE);
+	mac(macs->mac1, msg, len - sizeof(*macs), jar->mac1_key, WG_KEY_SIZE);
+	memcpy(jar->last_mac1, macs->mac1, WG_MAC_SIZE);
 	jar->awaits_reply = true;
 	if (now < jar->cookie_until)
-		mac(mac2, msg, mac2_offset(len), jar->cookie, WG_COOKIE_SIZE);
+		mac(macs->mac2, msg, len - WG_MAC_SIZE, jar->cookie, WG_COOKIE_SIZE);
 	else
-		memset(mac2, 0, WG_MAC_SIZE);
+		memset(macs->mac2, 0, WG_MAC_SIZE);
 	mutex_unlock(&jar->lock);
 }
 
@@ -94,7 +90,7 @@ static void bake(struct wg_cookie_checker *checker, u8 cookie[WG_COOKIE_SIZE], c
 enum wg_cookie_verdict wg_cookie_check(struct wg_cookie_checker *checker, const struct wg_cookie_source *source,
 				       const void *msg, size_t len, bool under_load, u64 now, u64 lifetime)
 {
-	const u8 *mac1 = (const u8 *)msg + mac1_offset(len), *mac2 = (const u8 *)msg + mac2_offset(len);
+	const struct wg_macs *macs = macs_of(msg, len);
 	enum wg_cookie_verdict verdict = WG_MAC_INVALID;
 	u8 cookie[WG_COOKIE_SIZE], expected[WG_MAC_SIZE], mac1_key[WG_KEY_SIZE];
 	bool ready;
@@ -106,8 +102,8 @@ enum wg_cookie_verdict wg_cookie_check(struct wg_cookie_checker *checker, const 
 	if (!ready)
 		return verdict;
 
-	mac(expected, msg, mac1_offset(len), mac1_key, WG_KEY_SIZE);
-	if (crypto_memneq(expected, mac1, WG_MAC_SIZE))
+	mac(expected, msg, len - sizeof(*macs), mac1_key, WG_KEY_SIZE);
+	if (crypto_memneq(expected, macs->mac1, WG_MAC_SIZE))
 		return verdict;
 	verdict = WG_MAC1_VALID;
 	if (!under_load)
@@ -116,8 +112,8 @@ enum wg_cookie_verdict wg_cookie_check(struct wg_cookie_checker *checker, const 
 	mutex_lock(&checker->lock);
 	bake(checker, cookie, source, now, lifetime);
 	mutex_unlock(&checker->lock);
-	mac(expected, msg, mac2_offset(len), cookie, WG_COOKIE_SIZE);
-	if (!crypto_memneq(expected, mac2, WG_MAC_SIZE))
+	mac(expected, msg, len - WG_MAC_SIZE, cookie, WG_COOKIE_SIZE);
+	if (!crypto_memneq(expected, macs->mac2, WG_MAC_SIZE))
 		verdict = WG_MAC2_VALID;
 	memzero_explicit(cookie, sizeof(cookie));
 	return verdict;
@@ -126,7 +122,6 @@ enum wg_cookie_verdict wg_cookie_check(struct wg_cookie_checker *checker, const 
 bool wg_cookie_reply(struct wg_cookie_checker *checker, const struct wg_cookie_source *source, const void *msg,
 		     size_t len, __le32 receiver, u64 now, u64 lifetime, struct wg_msg_cookie *reply)
 {
-	const u8 *mac1 = (const u8 *)msg + mac1_offset(len);
 	u8 cookie[WG_COOKIE_SIZE];
 	bool ready;
 
@@ -138,7 +133,7 @@ bool wg_cookie_reply(struct wg_cookie_checker *checker, const struct wg_cookie_s
 	ready = checker->ready;
 	if (ready) {
 		bake(checker, cookie, source, now, lifetime);
-		xchacha20poly1305_encrypt(reply->sealed_cookie, cookie, WG_COOKIE_SIZE, mac1, WG_MAC_SIZE,
+		xchacha20poly1305_encrypt(reply->sealed_cookie, cookie, WG_COOKIE_SIZE, macs_of(msg, len)->mac1, WG_MAC_SIZE,
 					  reply->nonce, checker->cookie_key);
 	}
 	mutex_unlock(&checker->lock);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-#include <linux/etherdevice.h>
 #include <linux/if_arp.h>
 #include <linux/inetdevice.h>
-#include <linux/rtnetlink.h>
 #include <linux/suspend.h>
 #include <net/addrconf.h>
 #include <net/ip_tunnels.h>
-#include <net/netns/generic.h>
 #include <net/rtnetlink.h>
 #include "compat.h"
 #include "device.h"
@@ -33,6 +30,15 @@ void wg_device_changed(struct wg_device *device)
 bool wg_device_is_ours(const struct net_device *dev)
 {
 	return dev->rtnl_link_ops == &link_ops;
+}
+
+void wg_device_forget_sources(struct wg_device *device)
+{
+	struct wg_peer *peer;
+
+	lockdep_assert_held(&device->config_lock);
+	list_for_each_entry(peer, &device->peer_list, entry)
+		wg_endpoint_forget_source(peer);
 }
 
 /* No key is left of what was agreed on, and the next handshake may begin at once. */
@@ -218,7 +224,6 @@ static int create(struct net *creating_net, struct net_device *dev)
 	spin_lock_init(&device->receive_lock);
 	wg_cookie_checker_init(&device->cookies);
 	INIT_LIST_HEAD(&device->peer_list);
-	wg_allowed_ips_init(&device->allowed_ips);
 
 	/* These two cannot be taken back half made, the others can. */
 	err = wg_peer_table_init(&device->peers);
@@ -326,7 +331,6 @@ static struct notifier_block vmfork_block = { .notifier_call = vmfork_event };
 static void net_pre_exit(struct net *net)
 {
 	struct wg_device *device;
-	struct wg_peer *peer;
 
 	rtnl_lock();
 	list_for_each_entry(device, &devices, entry) {
@@ -338,8 +342,7 @@ static void net_pre_exit(struct net *net)
 		rcu_assign_pointer(device->creating_net, NULL);
 		wg_socket_close(device);
 		/* Cached routes hold devices of that namespace. */
-		list_for_each_entry(peer, &device->peer_list, entry)
-			wg_endpoint_forget_source(peer);
+		wg_device_forget_sources(device);
 		mutex_unlock(&device->config_lock);
 	}
 	rtnl_unlock();

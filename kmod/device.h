@@ -64,6 +64,8 @@ extern struct wg_ratelimiter wg_ratelimiter;
 bool wg_device_is_ours(const struct net_device *dev);
 /* Under config_lock, after each change that a dump could show. */
 void wg_device_changed(struct wg_device *device);
+/* Under config_lock. The way to every peer is looked for anew. */
+void wg_device_forget_sources(struct wg_device *device);
 /* Under config_lock. Zeros clear the key; all sessions end. */
 void wg_device_set_private_key(struct wg_device *device, const u8 key[WG_KEY_SIZE]);
 

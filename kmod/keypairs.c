@@ -156,19 +156,16 @@ bool wg_keypairs_promote(struct wg_peer *peer, struct wg_keypair *keypair)
 void wg_keypairs_clear(struct wg_peer *peer)
 {
 	struct wg_keypairs *keypairs = &peer->keypairs;
-	struct wg_keypair *unused[3];
+	struct wg_keypair *current_pair, *previous, *next;
 
 	spin_lock_bh(&keypairs->lock);
-	unused[0] = held(keypairs->current_pair, keypairs);
-	unused[1] = held(keypairs->previous, keypairs);
-	unused[2] = held(keypairs->next, keypairs);
-	RCU_INIT_POINTER(keypairs->current_pair, NULL);
-	RCU_INIT_POINTER(keypairs->previous, NULL);
-	RCU_INIT_POINTER(keypairs->next, NULL);
+	current_pair = rcu_replace_pointer(keypairs->current_pair, NULL, lockdep_is_held(&keypairs->lock));
+	previous = rcu_replace_pointer(keypairs->previous, NULL, lockdep_is_held(&keypairs->lock));
+	next = rcu_replace_pointer(keypairs->next, NULL, lockdep_is_held(&keypairs->lock));
 	spin_unlock_bh(&keypairs->lock);
-	wg_keypair_retire(unused[0]);
-	wg_keypair_retire(unused[1]);
-	wg_keypair_retire(unused[2]);
+	wg_keypair_retire(current_pair);
+	wg_keypair_retire(previous);
+	wg_keypair_retire(next);
 }
 
 bool wg_keypair_is_live(const struct wg_keypair *keypair)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-#include <linux/genetlink.h>
 #include <linux/init.h>
 #include <linux/module.h>
 #include <net/genetlink.h>
@@ -26,9 +25,7 @@ static int __init wg_init(void)
 {
 	int err;
 
-	if (wg_batch_limit < 1 || wg_batch_limit > WG_BATCH_MAX)
-		return -EINVAL;
-	if (time_scale < 1 || time_scale > 100)
+	if (wg_batch_limit < 1 || wg_batch_limit > WG_BATCH_MAX || time_scale < 1 || time_scale > 100)
 		return -EINVAL;
 	if (time_scale != 1)
 		pr_warn("all times are divided by %u, other implementations' are not\n", time_scale);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/capability.h>
-#include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <net/genetlink.h>
-#include <net/netlink.h>
 #include <net/sock.h>
 #include <uapi/linux/wireguard.h>
 #include "compat.h"
@@ -209,13 +207,6 @@ static int get_start(struct netlink_callback *cb)
 	return 0;
 }
 
-static struct wg_peer *dump_place(struct wg_device *device, struct dump *dump)
-{
-	if (!dump->begun)
-		return list_first_entry_or_null(&device->peer_list, struct wg_peer, entry);
-	return dump->peer;
-}
-
 static int get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct dump *dump = dump_of(cb);
@@ -259,7 +250,7 @@ static int get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	peers = nla_nest_start(skb, WGDEVICE_A_PEERS);
 	if (!peers)
 		goto cancel;
-	peer = dump_place(device, dump);
+	peer = dump->begun ? dump->peer : list_first_entry_or_null(&device->peer_list, struct wg_peer, entry);
 	if (peer) {
 		list_for_each_entry_from(peer, &device->peer_list, entry) {
 			if (put_peer(skb, peer, dump)) {
@@ -299,7 +290,6 @@ static int get_done(struct netlink_callback *cb)
 
 static int set_port(struct wg_device *device, u16 port)
 {
-	struct wg_peer *peer;
 	int err;
 
 	if (port && port == device->port)
@@ -311,19 +301,19 @@ static int set_port(struct wg_device *device, u16 port)
 	} else {
 		device->port = port;
 	}
-	list_for_each_entry(peer, &device->peer_list, entry)
-		wg_endpoint_forget_source(peer);
+	wg_device_forget_sources(device);
 	return 0;
 }
 
 static int set_allowed_ip(struct wg_peer *peer, struct nlattr *const *attrs)
 {
 	struct wg_device *device = peer->device;
+	const struct nlattr *address = attrs[WGALLOWEDIP_A_IPADDR];
 	u32 flags = 0;
 	u16 address_family;
 	u8 length;
 
-	if (!attrs[WGALLOWEDIP_A_FAMILY] || !attrs[WGALLOWEDIP_A_IPADDR] || !attrs[WGALLOWEDIP_A_CIDR_MASK])
+	if (!attrs[WGALLOWEDIP_A_FAMILY] || !address || !attrs[WGALLOWEDIP_A_CIDR_MASK])
 		return -EINVAL;
 	if (attrs[WG_ALLOWEDIP_A_FLAGS])
 		flags = nla_get_u32(attrs[WG_ALLOWEDIP_A_FLAGS]);
@@ -331,15 +321,14 @@ static int set_allowed_ip(struct wg_peer *peer, struct nlattr *const *attrs)
 		return -EOPNOTSUPP;
 	address_family = nla_get_u16(attrs[WGALLOWEDIP_A_FAMILY]);
 	length = nla_get_u8(attrs[WGALLOWEDIP_A_CIDR_MASK]);
-	if (!(address_family == AF_INET && nla_len(attrs[WGALLOWEDIP_A_IPADDR]) == sizeof(struct in_addr)) &&
-	    !(address_family == AF_INET6 && nla_len(attrs[WGALLOWEDIP_A_IPADDR]) == sizeof(struct in6_addr)))
+	if (!(address_family == AF_INET && nla_len(address) == sizeof(struct in_addr)) &&
+	    !(address_family == AF_INET6 && nla_len(address) == sizeof(struct in6_addr)))
 		return -EINVAL;
 	if (flags & WG_ALLOWEDIP_F_REMOVE_ME)
-		return wg_allowed_ips_remove(&device->allowed_ips, address_family,
-					     nla_data(attrs[WGALLOWEDIP_A_IPADDR]), length, peer,
+		return wg_allowed_ips_remove(&device->allowed_ips, address_family, nla_data(address), length, peer,
 					     &device->config_lock);
-	return wg_allowed_ips_insert(&device->allowed_ips, address_family, nla_data(attrs[WGALLOWEDIP_A_IPADDR]),
-				     length, peer, &peer->allowed_ips, &device->config_lock);
+	return wg_allowed_ips_insert(&device->allowed_ips, address_family, nla_data(address), length, peer,
+				     &peer->allowed_ips, &device->config_lock);
 }
 
 static int set_allowed_ips(struct wg_peer *peer, const struct nlattr *list, struct netlink_ext_ack *extack)
@@ -466,11 +455,8 @@ static int set_device(struct wg_device *device, struct genl_info *info)
 
 	wg_device_changed(device);
 	if (attrs[WGDEVICE_A_FWMARK]) {
-		struct wg_peer *peer;
-
 		WRITE_ONCE(device->fwmark, nla_get_u32(attrs[WGDEVICE_A_FWMARK]));
-		list_for_each_entry(peer, &device->peer_list, entry)
-			wg_endpoint_forget_source(peer);
+		wg_device_forget_sources(device);
 	}
 	if (attrs[WGDEVICE_A_LISTEN_PORT]) {
 		err = set_port(device, nla_get_u16(attrs[WGDEVICE_A_LISTEN_PORT]));

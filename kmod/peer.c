@@ -47,11 +47,6 @@ struct wg_peer *wg_peer_get(struct wg_peer *peer)
 	return peer;
 }
 
-struct wg_peer *wg_peer_get_unless_gone(struct wg_peer *peer)
-{
-	return peer && kref_get_unless_zero(&peer->refs) ? peer : NULL;
-}
-
 static void free_after_grace(struct rcu_head *rcu)
 {
 	struct wg_peer *peer = container_of(rcu, struct wg_peer, rcu);

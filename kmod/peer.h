@@ -94,7 +94,6 @@ void wg_peer_remove_all(struct wg_device *device);
 /* Within the caller's RCU section; no reference. */
 struct wg_peer *wg_peer_find(struct wg_device *device, const u8 public_key[WG_KEY_SIZE]);
 struct wg_peer *wg_peer_get(struct wg_peer *peer);
-struct wg_peer *wg_peer_get_unless_gone(struct wg_peer *peer);
 void wg_peer_put(struct wg_peer *peer);
 
 /* Ends all sessions and the handshake. Process context. */

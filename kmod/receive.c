@@ -162,7 +162,6 @@ static unsigned int deliver_batch(struct wg_peer *peer, struct sk_buff *batch)
 		wg_send_staged(peer);
 	}
 	keep_key_fresh(peer, keypair);
-	wg_timers_authenticated_traversed(peer);
 	wg_timers_authenticated_received(peer);
 	if (data)
 		wg_timers_data_received(peer);
@@ -287,7 +286,7 @@ static bool open_batch(struct sk_buff *batch)
 	return packet->rest;
 }
 
-static void open_and_schedule(struct sk_buff *batch)
+void wg_receive_open(struct wg_crew_member *member, struct sk_buff *batch)
 {
 	struct wg_peer *peer = wg_packet(batch)->keypair->peer;
 	const bool good = open_batch(batch);
@@ -299,11 +298,6 @@ static void open_and_schedule(struct sk_buff *batch)
 	napi_schedule(&peer->napi);
 	local_bh_enable();
 	wg_peer_put(peer);
-}
-
-void wg_receive_open(struct wg_crew_member *member, struct sk_buff *batch)
-{
-	open_and_schedule(batch);
 }
 
 /* From the socket. */
@@ -334,7 +328,7 @@ static void receive_data(struct wg_device *device, struct sk_buff *skb, __le32 i
 		return;
 	}
 	if (here) {
-		open_and_schedule(skb);
+		wg_receive_open(NULL, skb);
 	} else if (unlikely(!wg_crew_push(&device->openers, skb))) {
 		wg_peer_get(peer);
 		wg_batch_finish(skb, WG_BATCH_DEAD);
@@ -398,7 +392,7 @@ drop:
 }
 
 /* Are all parts of a merged packet data of one session? */
-static bool is_uniform(struct sk_buff *merged, unsigned int part_len)
+static bool is_uniform(struct sk_buff *merged, unsigned int part_len, __le32 *index)
 {
 	const struct wg_msg_data *first, *header;
 	struct wg_msg_data buffer1, buffer2;
@@ -412,6 +406,7 @@ static bool is_uniform(struct sk_buff *merged, unsigned int part_len)
 		if (!header || header->type != first->type || header->receiver != first->receiver)
 			return false;
 	}
+	*index = first->receiver;
 	return true;
 }
 
@@ -432,8 +427,7 @@ static void receive_apart(struct wg_device *device, struct sock *sk, struct sk_b
 static void receive_any(struct wg_device *device, struct sock *sk, struct sk_buff *skb)
 {
 	const unsigned int part_len = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
-	const struct wg_msg_data *header;
-	struct wg_msg_data buffer;
+	__le32 index;
 
 	/* UDP leaves the checksum to who reads, and has made its own use of skb->dev. */
 	if (unlikely(udp_lib_checksum_complete(skb))) {
@@ -443,9 +437,8 @@ static void receive_any(struct wg_device *device, struct sock *sk, struct sk_buf
 	skb->dev = device->dev;
 	if (skb->len <= part_len) {
 		receive_one(device, skb);
-	} else if (likely(is_uniform(skb, part_len))) {
-		header = skb_header_pointer(skb, 0, sizeof(buffer), &buffer);
-		receive_data(device, skb, header->receiver, DIV_ROUND_UP(skb->len, part_len));
+	} else if (likely(is_uniform(skb, part_len, &index))) {
+		receive_data(device, skb, index, DIV_ROUND_UP(skb->len, part_len));
 	} else {
 		receive_apart(device, sk, skb);
 	}
@@ -538,7 +531,6 @@ static void authenticated(struct wg_peer *peer, const struct sk_buff *skb)
 	dev_sw_netstats_rx_add(peer->device->dev, skb->len);
 	local_bh_enable();
 	wg_timers_authenticated_received(peer);
-	wg_timers_authenticated_traversed(peer);
 }
 
 static struct wg_peer *find_peer(struct wg_device *device, const u8 public_key[WG_KEY_SIZE])
@@ -546,7 +538,9 @@ static struct wg_peer *find_peer(struct wg_device *device, const u8 public_key[W
 	struct wg_peer *peer;
 
 	rcu_read_lock();
-	peer = wg_peer_get_unless_gone(wg_peer_find(device, public_key));
+	peer = wg_peer_find(device, public_key);
+	if (peer && !kref_get_unless_zero(&peer->refs))
+		peer = NULL;
 	rcu_read_unlock();
 	return peer;
 }

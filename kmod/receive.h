@@ -13,7 +13,7 @@
 /* sk_data_ready of the sockets: takes out what is there, datagrams and packets of several that GRO merged. */
 void wg_receive(struct sock *sk);
 
-/* Crew members' tasks. */
+/* Crew members' tasks; the first also without a member, who stands where the packet came in. */
 void wg_receive_open(struct wg_crew_member *member, struct sk_buff *batch);
 void wg_receive_handshake(struct wg_crew_member *member, struct sk_buff *skb);
 

@@ -10,12 +10,10 @@
 #include <crypto/curve25519.h>
 #include <linux/icmpv6.h>
 #include <linux/mm.h>
-#include <linux/percpu.h>
 #include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
-#include <net/sock.h>
 #include "allowed_ips.h"
 #include "compat.h"
 #include "device.h"
@@ -41,6 +39,13 @@ void wg_send_queue_initiation(struct wg_peer *peer, bool retry)
 			wg_peer_put(peer);
 	}
 	rcu_read_unlock_bh();
+}
+
+static void send_handshake(struct wg_peer *peer, void *msg, size_t len)
+{
+	wg_cookie_sign(&peer->cookie_jar, msg, len, wg_now());
+	wg_timers_authenticated_sent(peer);
+	wg_socket_send_buffer(peer, msg, len, WG_HANDSHAKE_DS);
 }
 
 static void send_initiation(struct wg_peer *peer)
@@ -82,10 +87,7 @@ static void send_initiation(struct wg_peer *peer)
 		return;
 
 	pr_debug("%s: sending a handshake initiation to peer %llu\n", device->dev->name, peer->id);
-	wg_cookie_sign(&peer->cookie_jar, &msg, sizeof(msg), now);
-	wg_timers_authenticated_traversed(peer);
-	wg_timers_authenticated_sent(peer);
-	wg_socket_send_buffer(peer, &msg, sizeof(msg), WG_HANDSHAKE_DS);
+	send_handshake(peer, &msg, sizeof(msg));
 	wg_timers_handshake_initiated(peer);
 }
 
@@ -126,11 +128,8 @@ void wg_send_response(struct wg_peer *peer)
 	}
 
 	pr_debug("%s: sending a handshake response to peer %llu\n", peer->device->dev->name, peer->id);
-	wg_cookie_sign(&peer->cookie_jar, &msg, sizeof(msg), wg_now());
 	wg_timers_session_derived(peer);
-	wg_timers_authenticated_traversed(peer);
-	wg_timers_authenticated_sent(peer);
-	wg_socket_send_buffer(peer, &msg, sizeof(msg), WG_HANDSHAKE_DS);
+	send_handshake(peer, &msg, sizeof(msg));
 }
 
 void wg_send_cookie_reply(struct wg_device *device, const struct sk_buff *in, __le32 receiver)
@@ -268,7 +267,7 @@ static struct sk_buff *seal_merged(struct sk_buff *parts, const struct wg_keypai
 	skb_list_walk_safe(parts, part, next) {
 		const unsigned int len = part->len, padded = wg_padded_len(len, mtu);
 		const unsigned int whole = wg_data_message_len(padded);
-		const u8 *plain = part->data;
+		const u8 *plain;
 		u8 *room = NULL;
 
 		if ((part->ip_summed == CHECKSUM_PARTIAL && skb_checksum_help(part)) || skb_linearize(part))
@@ -371,7 +370,6 @@ static void send_batch(struct wg_peer *peer, struct sk_buff *batch)
 		skb_mark_not_on_list(batch);
 		data = batch->len > wg_data_message_len(0);
 	}
-	wg_timers_authenticated_traversed(peer);
 	wg_timers_authenticated_sent(peer);
 	skb_list_walk_safe(list, skb, next) {
 		const unsigned int len = skb->len;
@@ -502,6 +500,18 @@ void wg_send_staged(struct wg_peer *peer)
 		wg_send_queue_initiation(peer, false);
 }
 
+static struct sk_buff *make_batch(struct sk_buff *head, struct sk_buff *rest, unsigned int count, u32 mtu, u8 ds)
+{
+	struct wg_packet *packet = wg_packet(head);
+
+	memset(packet, 0, sizeof(*packet));
+	packet->rest = rest;
+	packet->count = count;
+	packet->mtu = mtu;
+	packet->ds = ds;
+	return head;
+}
+
 static void stage(struct wg_peer *peer, struct sk_buff *batch)
 {
 	struct sk_buff_head excess;
@@ -551,9 +561,7 @@ void wg_send_keepalive(struct wg_peer *peer)
 		if (!skb)
 			return;
 		skb_reserve(skb, WG_HEADROOM);
-		memset(wg_packet(skb), 0, sizeof(struct wg_packet));
-		wg_packet(skb)->count = 1;
-		stage(peer, skb);
+		stage(peer, make_batch(skb, NULL, 1, 0, 0));
 	}
 	wg_send_staged(peer);
 }
@@ -583,18 +591,6 @@ static void orphan(struct sk_buff *batch)
 	skb_orphan(batch);
 	for (part = wg_packet(batch)->rest; part; part = part->next)
 		skb_orphan(part);
-}
-
-static struct sk_buff *make_batch(struct sk_buff *head, struct sk_buff *rest, unsigned int count, u32 mtu, u8 ds)
-{
-	struct wg_packet *packet = wg_packet(head);
-
-	memset(packet, 0, sizeof(*packet));
-	packet->rest = rest;
-	packet->count = count;
-	packet->mtu = mtu;
-	packet->ds = ds;
-	return head;
 }
 
 /* Cuts a list of packets into batches and stages them. */

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-#include <linux/if_arp.h>
 #include <linux/inetdevice.h>
 #include <net/addrconf.h>
-#include <net/dst_cache.h>
-#include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
 #include <net/udp_tunnel.h>
 #include "compat.h"
@@ -89,6 +86,7 @@ static void source_failed(struct wg_peer *peer, struct wg_endpoint *used)
 	memset(&used->src6, 0, sizeof(used->src6));
 }
 
+/* Takes the packet if it returns 0; so does send6(). */
 static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpoint *endpoint, struct sk_buff *skb,
 		 u8 ds)
 {
@@ -102,10 +100,9 @@ static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 		.flowi4_proto = IPPROTO_UDP,
 	};
 	struct rtable *rt = NULL;
-	int err = -ENONET;
 
 	if (unlikely(!sock))
-		goto drop;
+		return -ENONET;
 	flow.fl4_sport = inet_sk(sock)->inet_sport;
 	if (cache)
 		rt = dst_cache_get_ip4(cache, &flow.saddr);
@@ -125,10 +122,8 @@ static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 				ip_rt_put(rt);
 			rt = ip_route_output_flow(sock_net(sock), &flow, sock);
 		}
-		if (IS_ERR(rt)) {
-			err = PTR_ERR(rt);
-			goto drop;
-		}
+		if (IS_ERR(rt))
+			return PTR_ERR(rt);
 		if (cache)
 			dst_cache_set_ip4(cache, &rt->dst, flow.saddr);
 	}
@@ -136,9 +131,6 @@ static int send4(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 	udp_tunnel_xmit_skb(rt, sock, skb, flow.saddr, flow.daddr, ds, ip4_dst_hoplimit(&rt->dst), 0, flow.fl4_sport,
 			    flow.fl4_dport, false, false, 0);
 	return 0;
-drop:
-	kfree_skb(skb);
-	return err;
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
@@ -156,10 +148,9 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 		.flowi6_proto = IPPROTO_UDP,
 	};
 	struct dst_entry *dst = NULL;
-	int err = -ENONET;
 
 	if (unlikely(!sock))
-		goto drop;
+		return -ENONET;
 	flow.fl6_sport = inet_sk(sock)->inet_sport;
 	if (cache)
 		dst = dst_cache_get_ip6(cache, &flow.saddr);
@@ -170,10 +161,8 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 			flow.saddr = in6addr_any;
 		}
 		dst = ip6_dst_lookup_flow(sock_net(sock), sock, &flow, NULL);
-		if (IS_ERR(dst)) {
-			err = PTR_ERR(dst);
-			goto drop;
-		}
+		if (IS_ERR(dst))
+			return PTR_ERR(dst);
 		if (cache)
 			dst_cache_set_ip6(cache, dst, &flow.saddr);
 	}
@@ -181,27 +170,27 @@ static int send6(struct wg_device *device, struct wg_peer *peer, struct wg_endpo
 	udp_tunnel6_xmit_skb(dst, sock, skb, NULL, &flow.saddr, &flow.daddr, ds, ip6_dst_hoplimit(dst), 0,
 			     flow.fl6_sport, flow.fl6_dport, false, 0);
 	return 0;
-drop:
-	kfree_skb(skb);
-	return err;
 }
 #endif
 
 static int send_to(struct wg_device *device, struct wg_peer *peer, struct wg_endpoint *endpoint, struct sk_buff *skb,
 		   u8 ds)
 {
+	int err = -EDESTADDRREQ;
+
 	skb_mark_not_on_list(skb);
 	/* No device yet: the tunnel's counters are ours to keep, packet by packet, not iptunnel_xmit()'s. */
 	skb->dev = NULL;
 	skb->mark = READ_ONCE(device->fwmark);
 	if (endpoint->addr.sa_family == AF_INET)
-		return send4(device, peer, endpoint, skb, ds);
+		err = send4(device, peer, endpoint, skb, ds);
 #if IS_ENABLED(CONFIG_IPV6)
-	if (endpoint->addr.sa_family == AF_INET6)
-		return send6(device, peer, endpoint, skb, ds);
+	else if (endpoint->addr.sa_family == AF_INET6)
+		err = send6(device, peer, endpoint, skb, ds);
 #endif
-	kfree_skb(skb);
-	return -EDESTADDRREQ;
+	if (err)
+		kfree_skb(skb);
+	return err;
 }
 
 int wg_socket_send(struct wg_peer *peer, struct sk_buff *skb, u8 ds)
@@ -243,17 +232,15 @@ int wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, 
 
 int wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const void *buffer, size_t len)
 {
-	struct sk_buff *skb = packet_of(buffer, len);
 	struct wg_endpoint endpoint;
-	int err;
+	struct sk_buff *skb;
+	int err = wg_endpoint_of(&endpoint, in);
 
+	if (err)
+		return err;
+	skb = packet_of(buffer, len);
 	if (!skb)
 		return -ENOMEM;
-	err = wg_endpoint_of(&endpoint, in);
-	if (err) {
-		kfree_skb(skb);
-		return err;
-	}
 	rcu_read_lock_bh();
 	err = send_to(device, NULL, &endpoint, skb, 0);
 	if (!err)
@@ -277,12 +264,13 @@ static struct sock *open_one(struct wg_device *device, struct net *net, struct u
 	sk = sock->sk;
 	sk->sk_allocation = GFP_ATOMIC;
 	sk->sk_sndbuf = INT_MAX;
+	/* Its queue is emptied by whoever fills it, so no limit is needed, and a merged packet may be large. */
+	sk->sk_rcvbuf = INT_MAX;
+	sk->sk_data_ready = wg_receive;
 	/* The tunnel must go on when memory is short: swap may lie behind it. */
 	sk_set_memalloc(sk);
-	/* Its queue is emptied by whoever fills it. */
-	sk->sk_data_ready = wg_receive;
 #ifdef CONFIG_NET_RX_BUSY_POLL
-	sk->sk_ll_usec = 0; /* whatever net.core.busy_read says: nobody waits there */
+	sk->sk_ll_usec = 0; /* whatever net.core.busy_read says: who reads does not wait */
 #endif
 	if (wg_batch_limit > 1)
 		sk->sk_prot->setsockopt(sk, SOL_UDP, UDP_GRO, KERNEL_SOCKPTR(&on), sizeof(on));

@@ -167,22 +167,25 @@ void wg_timers_data_received(struct wg_peer *peer)
 		WRITE_ONCE(peer->timers.keepalive_again, true);
 }
 
-void wg_timers_authenticated_sent(struct wg_peer *peer)
-{
-	unset_due(peer, WG_DUE_KEEPALIVE);
-}
-
-void wg_timers_authenticated_received(struct wg_peer *peer)
-{
-	unset_due(peer, WG_DUE_REHANDSHAKE);
-}
-
-void wg_timers_authenticated_traversed(struct wg_peer *peer)
+/* Whichever way an authenticated packet went: the next persistent keepalive is due an interval after it. */
+static void authenticated_traversed(struct wg_peer *peer)
 {
 	u16 interval = READ_ONCE(peer->keepalive_interval);
 
 	if (interval)
 		set_due(peer, WG_DUE_PERSISTENT, interval * wg_times.second);
+}
+
+void wg_timers_authenticated_sent(struct wg_peer *peer)
+{
+	unset_due(peer, WG_DUE_KEEPALIVE);
+	authenticated_traversed(peer);
+}
+
+void wg_timers_authenticated_received(struct wg_peer *peer)
+{
+	unset_due(peer, WG_DUE_REHANDSHAKE);
+	authenticated_traversed(peer);
 }
 
 void wg_timers_handshake_initiated(struct wg_peer *peer)

@@ -62,7 +62,6 @@ void wg_timers_data_sent(struct wg_peer *peer);
 void wg_timers_data_received(struct wg_peer *peer);
 void wg_timers_authenticated_sent(struct wg_peer *peer);
 void wg_timers_authenticated_received(struct wg_peer *peer);
-void wg_timers_authenticated_traversed(struct wg_peer *peer);
 void wg_timers_handshake_initiated(struct wg_peer *peer);
 void wg_timers_handshake_complete(struct wg_peer *peer);
 void wg_timers_session_derived(struct wg_peer *peer);

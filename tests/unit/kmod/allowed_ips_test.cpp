@@ -24,14 +24,13 @@ struct Prefix {
 };
 
 struct Trie {
-    wg_allowed_ips table;
+    wg_allowed_ips table{};
     mutex lock{};
     std::vector<wg_peer> peers;
 
     explicit Trie(size_t count)
         : peers(count) {
         REQUIRE(wg_allowed_ips_module_init() == 0);
-        wg_allowed_ips_init(&table);
         mutex_init(&lock);
         for (auto& peer : peers)
             INIT_LIST_HEAD(&peer.entries);
