@@ -126,10 +126,7 @@ static unsigned int deliver_batch(struct wg_peer *peer, struct sk_buff *batch)
 	}
 	/* First what the outer headers say: a packet opened in place is about to lose them. */
 	ds = outer_ds(batch);
-	if (wg_endpoint_of(&endpoint, batch)) {
-		wg_batch_free(batch);
-		return count;
-	}
+	wg_endpoint_of(&endpoint, batch);
 	list = wg_packet(batch)->rest;
 	wg_packet(batch)->rest = NULL;
 	if (list)
@@ -219,58 +216,47 @@ static bool open_in_place(struct sk_buff *skb, const struct wg_keypair *keypair)
 }
 
 /* One of several merged datagrams, from the merged packet's memory into one of its own; NULL if it is not authentic. */
-static struct sk_buff *open_part(struct wg_device *device, const struct wg_msg_data *sealed, size_t len,
+static struct sk_buff *open_part(struct sk_buff *merged, unsigned int at, unsigned int len,
 				 const struct wg_keypair *keypair)
 {
-	const u64 counter = le64_to_cpu(sealed->counter);
-	const size_t sealed_len = len - sizeof(*sealed), plain_len = sealed_len - WG_TAG_SIZE;
-	struct sk_buff *skb = netdev_alloc_skb(device->dev, plain_len);
+	const size_t sealed_len = len - sizeof(struct wg_msg_data);
+	struct sk_buff *skb = netdev_alloc_skb(keypair->peer->device->dev, len);
+	const struct wg_msg_data *header;
+	struct skb_seq_state state;
+	const u8 *block;
+	bool good;
 
 	if (!skb)
 		return NULL;
-	if (!chacha20poly1305_decrypt(__skb_put(skb, plain_len), sealed->sealed_packet, sealed_len, NULL, 0, counter,
-				      keypair->keys.receiving)) {
-		kfree_skb(skb);
-		return NULL;
+	skb_reserve(skb, sizeof(*header));
+	/* Nearly always in one piece, in a page or a buffer, and read where it is; else it is copied, and opened in place. */
+	skb_prepare_seq_read(merged, at, at + len, &state);
+	if (skb_seq_read(0, &block, &state) < len) {
+		block = skb->data - sizeof(*header);
+		skb_copy_bits(merged, at, (u8 *)block, len);
 	}
-	wg_packet(skb)->counter = counter;
-	return skb;
+	header = (const struct wg_msg_data *)block;
+	wg_packet(skb)->counter = le64_to_cpu(header->counter);
+	good = chacha20poly1305_decrypt(__skb_put(skb, sealed_len - WG_TAG_SIZE), header->sealed_packet, sealed_len,
+					NULL, 0, wg_packet(skb)->counter, keypair->keys.receiving);
+	skb_abort_seq_read(&state);
+	if (good)
+		return skb;
+	kfree_skb(skb);
+	return NULL;
 }
 
 static struct sk_buff *open_merged(struct sk_buff *merged, const struct wg_keypair *keypair)
 {
-	struct wg_device *device = keypair->peer->device;
 	const unsigned int part_len = skb_shinfo(merged)->gso_size;
 	struct sk_buff *first = NULL, **end = &first;
-	unsigned int at, len;
-	u8 *copy = NULL;
+	unsigned int at;
 
-	for (at = 0; at < merged->len; at += len) {
-		const struct wg_msg_data *sealed;
-		struct skb_seq_state state;
-		struct sk_buff *skb;
-		const u8 *block;
-
-		len = min(part_len, merged->len - at);
-		if (len < wg_data_message_len(0))
-			break;
-		/* Nearly always in one piece, in a page or a buffer; then it is read where it is. */
-		skb_prepare_seq_read(merged, at, at + len, &state);
-		if (skb_seq_read(0, &block, &state) >= len) {
-			sealed = (const struct wg_msg_data *)block;
-		} else {
-			if (!copy)
-				copy = kmalloc(part_len, GFP_ATOMIC);
-			sealed = copy && !skb_copy_bits(merged, at, copy, len) ? (struct wg_msg_data *)copy : NULL;
-		}
-		skb = sealed ? open_part(device, sealed, len, keypair) : NULL;
-		skb_abort_seq_read(&state);
-		if (skb) {
-			*end = skb;
-			end = &skb->next;
-		}
+	for (at = 0; at + wg_data_message_len(0) <= merged->len; at += part_len) {
+		*end = open_part(merged, at, min(part_len, merged->len - at), keypair);
+		if (*end)
+			end = &(*end)->next;
 	}
-	kfree(copy);
 	return first;
 }
 
@@ -464,23 +450,18 @@ void wg_receive(struct sock *sk)
 
 /* Handshakes. */
 
-bool wg_receive_source(const struct sk_buff *skb, struct wg_cookie_source *source)
+void wg_receive_source(const struct sk_buff *skb, struct wg_cookie_source *source)
 {
-	size_t address_len;
-
 	memset(source, 0, sizeof(*source));
 	if (skb->protocol == htons(ETH_P_IP)) {
-		address_len = sizeof(ip_hdr(skb)->saddr);
-		memcpy(source->octets, &ip_hdr(skb)->saddr, address_len);
-	} else if (skb->protocol == htons(ETH_P_IPV6)) {
-		address_len = sizeof(ipv6_hdr(skb)->saddr);
-		memcpy(source->octets, &ipv6_hdr(skb)->saddr, address_len);
+		source->length = sizeof(ip_hdr(skb)->saddr);
+		memcpy(source->octets, &ip_hdr(skb)->saddr, source->length);
 	} else {
-		return false;
+		source->length = sizeof(ipv6_hdr(skb)->saddr);
+		memcpy(source->octets, &ipv6_hdr(skb)->saddr, source->length);
 	}
-	memcpy(source->octets + address_len, &udp_hdr(skb)->source, sizeof(udp_hdr(skb)->source));
-	source->length = address_len + sizeof(udp_hdr(skb)->source);
-	return true;
+	memcpy(source->octets + source->length, &udp_hdr(skb)->source, sizeof(udp_hdr(skb)->source));
+	source->length += sizeof(udp_hdr(skb)->source);
 }
 
 /* Under load: an eighth of the queue is waiting, or was within the last second. */
@@ -501,8 +482,7 @@ static bool admit(struct wg_device *device, const struct sk_buff *skb, __le32 se
 	const bool under_load = is_under_load(device);
 	struct wg_cookie_source source;
 
-	if (!wg_receive_source(skb, &source))
-		return false;
+	wg_receive_source(skb, &source);
 	switch (wg_cookie_check(&device->cookies, &source, skb->data, skb->len, under_load, wg_now(),
 				wg_times.cookie_secret_age)) {
 	case WG_MAC_INVALID:
@@ -524,8 +504,8 @@ static void authenticated(struct wg_peer *peer, const struct sk_buff *skb)
 {
 	struct wg_endpoint endpoint;
 
-	if (!wg_endpoint_of(&endpoint, skb))
-		wg_endpoint_learn(peer, &endpoint);
+	wg_endpoint_of(&endpoint, skb);
+	wg_endpoint_learn(peer, &endpoint);
 	atomic64_add(skb->len, &peer->rx_bytes);
 	local_bh_disable();
 	dev_sw_netstats_rx_add(peer->device->dev, skb->len);

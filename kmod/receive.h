@@ -21,6 +21,6 @@ void wg_receive_handshake(struct wg_crew_member *member, struct sk_buff *skb);
 int wg_receive_poll(struct napi_struct *napi, int budget);
 
 /* What a cookie is bound to. */
-bool wg_receive_source(const struct sk_buff *skb, struct wg_cookie_source *source);
+void wg_receive_source(const struct sk_buff *skb, struct wg_cookie_source *source);
 
 #endif

@@ -137,8 +137,8 @@ void wg_send_cookie_reply(struct wg_device *device, const struct sk_buff *in, __
 	struct wg_cookie_source source;
 	struct wg_msg_cookie reply;
 
-	if (wg_receive_source(in, &source) &&
-	    wg_cookie_reply(&device->cookies, &source, in->data, in->len, receiver, wg_now(),
+	wg_receive_source(in, &source);
+	if (wg_cookie_reply(&device->cookies, &source, in->data, in->len, receiver, wg_now(),
 			    wg_times.cookie_secret_age, &reply))
 		wg_socket_reply(device, in, &reply, sizeof(reply));
 }

@@ -57,7 +57,7 @@ void wg_endpoint_forget_source(struct wg_peer *peer)
 	write_sequnlock_bh(&peer->endpoint_lock);
 }
 
-int wg_endpoint_of(struct wg_endpoint *endpoint, const struct sk_buff *skb)
+void wg_endpoint_of(struct wg_endpoint *endpoint, const struct sk_buff *skb)
 {
 	memset(endpoint, 0, sizeof(*endpoint));
 	if (skb->protocol == htons(ETH_P_IP)) {
@@ -66,16 +66,13 @@ int wg_endpoint_of(struct wg_endpoint *endpoint, const struct sk_buff *skb)
 		endpoint->addr4.sin_addr.s_addr = ip_hdr(skb)->saddr;
 		endpoint->src4.s_addr = ip_hdr(skb)->daddr;
 		endpoint->src_ifindex4 = skb->skb_iif;
-	} else if (IS_ENABLED(CONFIG_IPV6) && skb->protocol == htons(ETH_P_IPV6)) {
+	} else {
 		endpoint->addr6.sin6_family = AF_INET6;
 		endpoint->addr6.sin6_port = udp_hdr(skb)->source;
 		endpoint->addr6.sin6_addr = ipv6_hdr(skb)->saddr;
 		endpoint->addr6.sin6_scope_id = ipv6_iface_scope_id(&ipv6_hdr(skb)->saddr, skb->skb_iif);
 		endpoint->src6 = ipv6_hdr(skb)->daddr;
-	} else {
-		return -EAFNOSUPPORT;
 	}
-	return 0;
 }
 
 /* The address that we used to answer from no longer works. */
@@ -213,40 +210,32 @@ static struct sk_buff *packet_of(const void *buffer, size_t len)
 	return skb;
 }
 
-int wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, u8 ds)
+void wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, u8 ds)
 {
 	struct sk_buff *skb = packet_of(buffer, len);
-	int err;
 
 	if (!skb)
-		return -ENOMEM;
+		return;
 	rcu_read_lock_bh();
-	err = wg_socket_send(peer, skb, ds);
-	if (!err) {
+	if (!wg_socket_send(peer, skb, ds)) {
 		atomic64_add(len, &peer->tx_bytes);
 		dev_sw_netstats_tx_add(peer->device->dev, 1, len);
 	}
 	rcu_read_unlock_bh();
-	return err;
 }
 
-int wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const void *buffer, size_t len)
+void wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const void *buffer, size_t len)
 {
+	struct sk_buff *skb = packet_of(buffer, len);
 	struct wg_endpoint endpoint;
-	struct sk_buff *skb;
-	int err = wg_endpoint_of(&endpoint, in);
 
-	if (err)
-		return err;
-	skb = packet_of(buffer, len);
 	if (!skb)
-		return -ENOMEM;
+		return;
+	wg_endpoint_of(&endpoint, in);
 	rcu_read_lock_bh();
-	err = send_to(device, NULL, &endpoint, skb, 0);
-	if (!err)
+	if (!send_to(device, NULL, &endpoint, skb, 0))
 		dev_sw_netstats_tx_add(device->dev, 1, len);
 	rcu_read_unlock_bh();
-	return err;
 }
 
 static struct sock *open_one(struct wg_device *device, struct net *net, struct udp_port_cfg *config, int *err)

@@ -21,12 +21,12 @@ void wg_socket_close(struct wg_device *device);
  */
 int wg_socket_send(struct wg_peer *peer, struct sk_buff *skb, u8 ds);
 /* The same for a handshake message. Process context. */
-int wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, u8 ds);
+void wg_socket_send_buffer(struct wg_peer *peer, const void *buffer, size_t len, u8 ds);
 /* Answers to where @in came from. Process context. */
-int wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const void *buffer, size_t len);
+void wg_socket_reply(struct wg_device *device, const struct sk_buff *in, const void *buffer, size_t len);
 
-/* Where @skb came from, its outer headers being in place. */
-int wg_endpoint_of(struct wg_endpoint *endpoint, const struct sk_buff *skb);
+/* Where @skb came from, its outer headers being in place: those of IPv4 or IPv6, for UDP has no others. */
+void wg_endpoint_of(struct wg_endpoint *endpoint, const struct sk_buff *skb);
 /* Roaming: the peer is where its latest authentic packet came from. */
 void wg_endpoint_learn(struct wg_peer *peer, const struct wg_endpoint *endpoint);
 void wg_endpoint_forget_source(struct wg_peer *peer);
