@@ -421,13 +421,12 @@ static void receive_any(struct wg_device *device, struct sock *sk, struct sk_buf
 		return;
 	}
 	skb->dev = device->dev;
-	if (skb->len <= part_len) {
+	if (skb->len <= part_len)
 		receive_one(device, skb);
-	} else if (likely(is_uniform(skb, part_len, &index))) {
+	else if (likely(is_uniform(skb, part_len, &index)))
 		receive_data(device, skb, index, DIV_ROUND_UP(skb->len, part_len));
-	} else {
+	else
 		receive_apart(device, sk, skb);
-	}
 }
 
 void wg_receive(struct sock *sk)
