@@ -81,7 +81,7 @@ static inline void dev_sw_netstats_tx_add(struct net_device *dev, unsigned int p
 
 #ifndef WG_HAVE_VMFORK
 #define register_random_vmfork_notifier(block) ((void)(block), 0)
-#define unregister_random_vmfork_notifier(block) ((void)(block), 0)
+#define unregister_random_vmfork_notifier(block) ((void)(block))
 #endif
 
 #ifndef WG_HAVE_WQ_PERCPU
