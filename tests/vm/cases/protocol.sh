@@ -57,8 +57,10 @@ packets() { "$1" nft list counter ip t "$2" | sed -n 's/.*packets \([0-9]*\).*/\
 [ "$(tcp_kbit 1)" -ge 100 ] || fail "TCP in bursts"
 for side in a b; do
 	echo "$side: $(packets $side n_inner) merged packets inside, $(packets $side n_outer) outside"
-	[ "$(packets $side n_outer)" -ge 5 ] || fail "nothing was merged outside on side $side"
-	[ "$(packets $side n_inner)" -ge 5 ] || fail "nothing was merged inside on side $side"
+	if [ $side = a ] || [[ $(uname -r) != 5.* ]]; then # the veth of 5.10 cuts them on the way to b
+		[ "$(packets $side n_outer)" -ge 5 ] || fail "nothing was merged outside on side $side"
+		[ "$(packets $side n_inner)" -ge 5 ] || fail "nothing was merged inside on side $side"
+	fi
 	$side nft delete table ip t; $side sysctl -qw net.ipv4.tcp_min_tso_segs=2
 done
 
