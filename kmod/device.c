@@ -310,7 +310,7 @@ static void forget_everything(void)
 static int pm_event(struct notifier_block *block, unsigned long action, void *data)
 {
 	/* Machines that sleep whenever the screen goes dark would shake hands all day. */
-	if (IS_ENABLED(CONFIG_PM_AUTOSLEEP) || IS_ENABLED(CONFIG_ANDROID))
+	if (IS_ENABLED(CONFIG_PM_AUTOSLEEP))
 		return 0;
 	if (action == PM_HIBERNATION_PREPARE || action == PM_SUSPEND_PREPARE)
 		forget_everything();
