@@ -5,7 +5,6 @@
 #include <array>
 #include <fmt/format.h>
 #include <iterator>
-#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -70,6 +69,7 @@ class Parser {
     void on_allowed_ips(const Line& line);
     void on_endpoint(const Line& line);
     void close_peer();
+    void check_claims();
     void check_whole();
 
     void report(const Line& line, const Squeezed& value, const ValueError& error) {
@@ -111,12 +111,13 @@ class Parser {
     std::array<unsigned, 32> seen_in_interface_{}; // last line of a key, by KeyId
     std::array<unsigned, 32> seen_in_peer_{};
     SourcePosition public_key_at_;
-    struct Owner {
+    struct Claim { // of an allowed IP
+        IpPrefix prefix;
         std::size_t peer;
         SourcePosition at;
     };
-    std::map<PublicKey, SourcePosition> peer_keys_;
-    std::unordered_map<IpPrefix, Owner> ip_owners_;
+    std::unordered_map<PublicKey, SourcePosition> peer_keys_;
+    std::vector<Claim> claims_; // in the order of the text
     SourcePosition end_{1, 1};
 };
 
@@ -166,6 +167,7 @@ ParseOutcome Parser::run(std::string_view text) && {
         on_line(line);
     }
     close_peer();
+    check_claims();
     check_whole();
     const bool good = !diagnostics_.has_errors();
     ParseOutcome outcome;
@@ -412,15 +414,24 @@ void Parser::on_allowed_ips(const Line& line) {
                                  network.to_string());
         peer.allowed_ips.push_back({network, remove});
         if (remove) return;
-        const Owner mine{profile_.peers.size() - 1, line.position_of(item)};
-        const auto [owner, is_new] = ip_owners_.try_emplace(network, mine);
-        if (!is_new && owner->second.peer != mine.peer) {
-            diagnostics_.warning(
-                mine.at, fmt::format("{} is also given to the peer in line {}; this one gets it",
-                                     network.to_string(), profile_.peers[owner->second.peer].position.line));
-            owner->second = mine;
-        }
+        claims_.push_back({network, profile_.peers.size() - 1, line.position_of(item)});
     });
+}
+
+// Sorted rather than looked up one by one: a profile may have fifty thousand.
+void Parser::check_claims() {
+    std::stable_sort(claims_.begin(), claims_.end(),
+                     [](const Claim& a, const Claim& b) { return a.prefix < b.prefix; });
+    std::vector<std::pair<const Claim*, const Claim*>> disputed; // and who had it before
+    for (std::size_t i = 1; i < claims_.size(); ++i)
+        if (claims_[i].prefix == claims_[i - 1].prefix && claims_[i].peer != claims_[i - 1].peer)
+            disputed.emplace_back(&claims_[i], &claims_[i - 1]);
+    std::sort(disputed.begin(), disputed.end(),
+              [](const auto& a, const auto& b) { return a.first->at < b.first->at; });
+    for (const auto& [claim, former] : disputed)
+        diagnostics_.warning(
+            claim->at, fmt::format("{} is also given to the peer in line {}; this one gets it",
+                                   claim->prefix.to_string(), profile_.peers[former->peer].position.line));
 }
 
 void Parser::on_endpoint(const Line& line) {
