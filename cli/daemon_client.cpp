@@ -254,12 +254,16 @@ class BusDaemonClient : public DaemonClient {
     Outcome<TunnelStatus> tunnel(const std::string& name, bool with_peers) override {
         const auto profile = ProfileName::parse(name);
         if (!profile) return tl::unexpected(to_command_error(profile.error()));
-        return from_daemon([&] {
+        auto found = from_daemon([&] {
             TunnelProxy proxy(*connection_, dbus::tunnel_path(*profile));
             TunnelStatus tunnel = to_tunnel(proxy.GetAll(dbus::kTunnelInterface));
             if (with_peers) add_peers(proxy, tunnel);
             return tunnel;
         });
+        // The bus speaks of objects.
+        if (!found && found.error().exit == kNotFound)
+            found.error().message = "tunnel '" + name + "' is not up";
+        return found;
     }
 
   private:

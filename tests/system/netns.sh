@@ -80,7 +80,7 @@ check "126 if it cannot be run (is: $rc $(cat "$SCENE/said"))" test $rc = 126
 inside sh -c 'kill -TERM $$' 2>/dev/null
 check "a signal that ends it" test $? = 143
 check "its words are its own" test "$(inside printf '%s|' --help -- '-x y')" = '--help|--|-x y|'
-check_refused "a tunnel without a namespace" 6 'not up|no tunnel|nothing' wgctl home exec nothing -- true
+check_refused "a tunnel without a namespace" 6 "tunnel 'nothing' is not up" wgctl home exec nothing -- true
 install -m 0755 "$BIN/wgctl" "$SCENE/wgctl"
 check_refused "a user may not" 4 'root' on home setpriv --reuid=65534 --regid=65534 --clear-groups "$SCENE/wgctl" exec home -- true
 check "under sudo the command is the user's" test \
