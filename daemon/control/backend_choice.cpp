@@ -6,8 +6,8 @@
 namespace wgd::control {
 namespace {
 
-std::string in_brackets(const std::string& reason) {
-    return reason.empty() ? "" : " (" + reason + ")";
+std::string after_colon(const std::string& reason) {
+    return reason.empty() ? "" : ": " + reason;
 }
 
 } // namespace
@@ -17,30 +17,30 @@ Result<BackendChoice> choose_backend(BackendPreference preference, const ports::
     switch (preference) {
     case BackendPreference::kKernel:
         if (report.kernel)
-            return BackendChoice{Backend::kKernel, "the settings say so" + in_brackets(report.kernel_reason)};
+            return BackendChoice{Backend::kKernel, "the settings say so" + after_colon(report.kernel_reason)};
         return fail(ErrorCode::kUnsupported,
                     "the settings say backend = \"kernel\", but this kernel has no WireGuard" +
-                        in_brackets(report.kernel_reason));
+                        after_colon(report.kernel_reason));
     case BackendPreference::kUserspace:
         if (report.userspace)
             return BackendChoice{Backend::kUserspace,
-                                 "the settings say so" + in_brackets(report.userspace_reason)};
+                                 "the settings say so" + after_colon(report.userspace_reason)};
         return fail(ErrorCode::kUnsupported,
                     "the settings say backend = \"userspace\", but that cannot be used here" +
-                        in_brackets(report.userspace_reason));
+                        after_colon(report.userspace_reason));
     case BackendPreference::kAuto:
         break;
     }
     if (report.kernel)
         return BackendChoice{Backend::kKernel,
-                             "the kernel has WireGuard" + in_brackets(report.kernel_reason)};
+                             "the kernel has WireGuard" + after_colon(report.kernel_reason)};
     if (report.userspace)
         return BackendChoice{Backend::kUserspace,
-                             "the kernel has no WireGuard" + in_brackets(report.kernel_reason)};
+                             "the kernel has no WireGuard" + after_colon(report.kernel_reason)};
     return fail(
         ErrorCode::kUnsupported,
         fmt::format("nothing here can carry a tunnel: no WireGuard in the kernel{}, no userspace datapath{}",
-                    in_brackets(report.kernel_reason), in_brackets(report.userspace_reason)));
+                    after_colon(report.kernel_reason), after_colon(report.userspace_reason)));
 }
 
 } // namespace wgd::control

@@ -77,7 +77,7 @@ TEST_CASE("a view shows the tunnel and no key") {
     CHECK(tunnel.listen_port == 51820);
     CHECK(tunnel.mtu == 1420);
     CHECK(tunnel.addresses.size() == 2);
-    CHECK(tunnel.backend_reason == "the kernel has WireGuard (in-tree)");
+    CHECK(tunnel.backend_reason == "the kernel has WireGuard: in-tree");
     REQUIRE(tunnel.peers.size() == 1);
     CHECK(tunnel.peers[0].has_preshared_key);
     CHECK(tunnel.peers[0].endpoint_spec == "198.51.100.7:51820");
@@ -167,7 +167,7 @@ TEST_CASE("the backend is chosen, and the reason given") {
         Daemon daemon(world, settings);
         const auto view = daemon.up("split");
         CHECK((*view)->backend == plan::Backend::kUserspace);
-        CHECK((*view)->backend_reason == "the kernel has no WireGuard (Operation not supported)");
+        CHECK((*view)->backend_reason == "the kernel has no WireGuard: Operation not supported");
     }
     SECTION("else none") {
         world.probe.report = {false, "no module", false, "no program"};
