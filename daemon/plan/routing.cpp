@@ -78,8 +78,8 @@ Result<std::optional<std::uint32_t>> resolve_table(const TableSpec& spec, const 
             if (name == named->name) return std::optional(id);
         if (const auto found = snapshot.table_names.find(named->name); found != snapshot.table_names.end())
             return std::optional(found->second);
-        return fail(ErrorCode::kInvalidArgument, "there is no routing table named '" + named->name +
-                                                     "' (Table =; see /etc/iproute2/rt_tables)");
+        return fail(ErrorCode::kParse, "there is no routing table named '" + named->name +
+                                           "' (Table =; see /etc/iproute2/rt_tables)");
     }
     return std::optional<std::uint32_t>();
 }

@@ -122,7 +122,7 @@ TEST_CASE("Table =") {
     SECTION("a name that is none") {
         const auto desired = bench.try_derive(interface("Table = nosuch\n") + with_default);
         REQUIRE_FALSE(desired);
-        CHECK(desired.error().code == ErrorCode::kInvalidArgument);
+        CHECK(desired.error().code == ErrorCode::kParse);
         CHECK(desired.error().message.find("'nosuch'") != std::string::npos);
     }
 }
