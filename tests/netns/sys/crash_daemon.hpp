@@ -81,7 +81,7 @@ class InjuredExecutor final : public ports::Executor {
     int count_ = -1;
 };
 
-struct CrashDaemon {
+struct CrashDaemon : Adapters {
     struct Options {
         std::string program; // the datapath; "": idle links (idle_link.hpp)
         int n = -1;          // -1: unharmed
@@ -89,17 +89,7 @@ struct CrashDaemon {
         control::Settings settings;
     };
 
-    LoopRunner runner;
     std::unique_ptr<sys::FileJournal> journal = std::move(sys::FileJournal::open("/run/wgd")).value();
-    sys::NetlinkSocket netlink = sys::NetlinkSocket::open().value();
-    NetlinkClient kernel = NetlinkClient::open().value();
-    UapiClient userspace;
-    sys::DatapathProcesses datapaths;
-    sys::NetNamespaces namespaces{{"/run/netns", "/run/netns-etc", "/run/wgd/netns"}};
-    std::unique_ptr<sys::DnsControl> dns = dns_of_test(runner.loop());
-    sys::LinuxReader reader{netlink, kernel, userspace, *dns, namespaces};
-    sys::LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,
-                                *dns,    runner.loop(), "/etc/wireguard", namespaces};
     IdleLinkReader idle_reader{reader};
     IdleLinkExecutor idle_executor{executor, netlink};
     InjuredExecutor injured;
@@ -115,8 +105,7 @@ struct CrashDaemon {
     control::TunnelManager manager;
 
     explicit CrashDaemon(const Options& options)
-        : datapaths(runner.loop(),
-                    Machine::options(options.program, std::chrono::seconds(10), std::chrono::seconds(5)))
+        : Adapters(options.program, {})
         , injured(options.program.empty() ? static_cast<ports::Executor&>(idle_executor) : executor,
                   options.n, options.injury)
         , backends(options.program)

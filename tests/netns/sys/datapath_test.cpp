@@ -156,7 +156,7 @@ TEST_CASE("a program that ends instead of starting is reported in its own words"
 
 TEST_CASE("a program that never serves its socket is killed after the limit") {
     const Script script("exec sleep 1000");
-    test::Machine machine(script.path, std::chrono::milliseconds(200));
+    test::Machine machine(script.path, {.start = std::chrono::milliseconds(200)});
     std::optional<Result<void>> answer;
     machine.executor.perform(kCreate, [&](Result<void> result) { answer = std::move(result); });
     const pid_t pid = machine.datapaths.pid_of("home");
@@ -169,8 +169,7 @@ TEST_CASE("a program that never serves its socket is killed after the limit") {
 TEST_CASE("a program that ignores SIGTERM is killed, its socket removed, its words logged") {
     std::vector<std::string> lines;
     log::set_sink([&](log::Level, std::string_view line) { lines.emplace_back(line); });
-    test::Machine machine(built_program("stubborn_datapath"), std::chrono::seconds(10),
-                          std::chrono::milliseconds(100));
+    test::Machine machine(built_program("stubborn_datapath"), {.stop = std::chrono::milliseconds(100)});
     auto started =
         machine.runner.finish([&](ports::Done done) { machine.datapaths.start("home", std::move(done)); });
     REQUIRE(started);
@@ -244,9 +243,7 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
             auto netlink = NetlinkSocket::open().value();
             auto kernel = NetlinkClient::open().value();
             UapiClient userspace;
-            DatapathProcesses datapaths(
-                runner.loop(),
-                test::Machine::options(program, std::chrono::seconds(10), std::chrono::seconds(5)));
+            DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, {}));
             const NetNamespaces namespaces{{}};
             const auto dns = test::dns_of_test(runner.loop());
             LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,
@@ -265,8 +262,7 @@ TEST_CASE("a datapath outlives its wgd, and the next one finds, hears and stops 
         auto netlink = NetlinkSocket::open().value();
         auto kernel = NetlinkClient::open().value();
         UapiClient userspace;
-        DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, std::chrono::seconds(10),
-                                                                          std::chrono::seconds(5)));
+        DatapathProcesses datapaths(runner.loop(), test::Machine::options(program, {}));
         const NetNamespaces namespaces{{}};
         const auto dns = test::dns_of_test(runner.loop());
         LinuxExecutor executor{netlink, kernel,        userspace,        datapaths,

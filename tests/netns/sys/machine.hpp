@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Machine: a fresh network namespace with the adapters of daemon/sys on it.
+// Adapters: those of daemon/sys over one loop, on the namespaces that the caller is in. Machine: fresh ones
+// with adapters on them.
 #pragma once
 
 #include <filesystem>
@@ -35,8 +36,12 @@ inline std::unique_ptr<sys::DnsControl> dns_of_test(loop::EventLoop& loop) {
     return std::move(sys::DnsControl::create(loop, options)).value();
 }
 
-struct Machine {
-    FreshNamespaces fresh;
+struct Adapters {
+    struct Limits {
+        Duration start = std::chrono::seconds(10);
+        Duration stop = std::chrono::seconds(5);
+    };
+
     LoopRunner runner;
     sys::NetlinkSocket netlink = sys::NetlinkSocket::open().value();
     NetlinkClient kernel = NetlinkClient::open().value();
@@ -48,22 +53,25 @@ struct Machine {
                                 *dns,    runner.loop(), "/etc/wireguard", namespaces};
     sys::LinuxReader reader{netlink, kernel, userspace, *dns, namespaces};
 
-    explicit Machine(const std::string& program, Duration start_limit = std::chrono::seconds(10),
-                     Duration stop_limit = std::chrono::seconds(5))
-        : datapaths(runner.loop(), options(program, start_limit, stop_limit)) {}
-    static sys::DatapathProcesses::Options options(const std::string& program, Duration start_limit,
-                                                   Duration stop_limit) {
+    Adapters(const std::string& program, const Limits& limits)
+        : datapaths(runner.loop(), options(program, limits)) {}
+    Result<void> perform(plan::Op op) {
+        return runner.finish([&](ports::Done done) { executor.perform(op, std::move(done)); });
+    }
+    static sys::DatapathProcesses::Options options(const std::string& program, const Limits& limits) {
         std::filesystem::create_directories("/run/wgd/datapath");
         sys::DatapathProcesses::Options options;
         options.program = program;
         options.log_directory = "/run/wgd/datapath";
-        options.start_limit = start_limit;
-        options.stop_limit = stop_limit;
+        options.start_limit = limits.start;
+        options.stop_limit = limits.stop;
         return options;
     }
-    Result<void> perform(plan::Op op) {
-        return runner.finish([&](ports::Done done) { executor.perform(op, std::move(done)); });
-    }
+};
+
+struct Machine : FreshNamespaces, Adapters {
+    explicit Machine(const std::string& program, const Limits& limits = {})
+        : Adapters(program, limits) {}
 };
 
 } // namespace wgd::test
