@@ -134,7 +134,8 @@ class Saver {
     Result<void> interface() {
         const WgDevice& device = running_.device;
         if (!device.private_key.is_zero() &&
-            (profile_.private_key ? !(*profile_.private_key == device.private_key) : !profile_.has_hooks())) {
+            (profile_.private_key ? !(as_device_holds(*profile_.private_key) == device.private_key)
+                                  : !profile_.has_hooks())) {
             const KeyText key(device.private_key);
             WGD_TRY(set(KeyId::kPrivateKey, key.view(), "PrivateKey is another one"));
         }

@@ -67,4 +67,8 @@ struct DeviceDelta {
     }
 };
 
+// What becomes of a device whose datapath acknowledged the change. Costs one pass over its peers at most, and
+// else as much as the change. A listen port of 0 (any) stays 0: which one it is only the datapath knows.
+void apply(WgDevice& device, const DeviceDelta& delta);
+
 } // namespace wgd

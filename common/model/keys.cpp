@@ -64,4 +64,8 @@ PublicKey derive_public_key(const PrivateKey& key) {
     return PublicKey(bytes);
 }
 
+PrivateKey as_device_holds(const PrivateKey& key) {
+    return key.is_zero() ? PrivateKey{} : clamp_private_key(key.expose());
+}
+
 } // namespace wgd

@@ -64,6 +64,8 @@ extern template class SecretKey<PresharedKeyTag>;
 // Key generation and derivation (wg genkey, genpsk, pubkey). `random32` is 32 bytes from a strong source.
 PrivateKey clamp_private_key(std::span<const std::uint8_t, kKeySize> random32);
 PublicKey derive_public_key(const PrivateKey& key);
+// As a device holds a key that it is given, whatever bits that has (RFC 7748 5); none stays none.
+PrivateKey as_device_holds(const PrivateKey& key);
 
 } // namespace wgd
 

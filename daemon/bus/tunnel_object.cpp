@@ -60,9 +60,10 @@ void TunnelObject::update(control::TunnelView view) {
     note("Warnings", view.warnings != view_.warnings);
     note("Drift", view.drift_count != view_.drift_count);
     note("Residue", view.residue != view_.residue);
+    const bool same_peers = view.peers.same_moment(view_.peers);
     view_ = std::move(view);
-    live_read_.reset(); // what changed may have changed the counters' meaning as well
-    sync_peers();       // before the signal, so that who hears of a new count finds the objects
+    live_read_.reset();            // what changed may have changed the counters' meaning as well
+    if (!same_peers) sync_peers(); // before the signal, so that who hears of a new count finds the objects
     if (!changed.empty()) emitPropertiesChangedSignal(dbus::kTunnelInterface, changed);
 }
 
@@ -98,11 +99,11 @@ const control::PeerView* TunnelObject::live_peer(const wgd::PublicKey& key) {
     const Instant now = system_clock().now();
     if (!live_read_ || now - *live_read_ > kFreshness) {
         live_read_ = now; // also after a failure: it will not be better for the next property
-        live_.clear();
+        live_ = {};
         live_index_.clear();
         if (auto fresh = manager_.tunnel(view_.name); fresh) live_ = std::move(fresh->peers);
-        for (std::size_t i = 0; i < live_.size(); ++i)
-            live_index_.emplace(live_[i].public_key, i);
+        for (std::size_t i = 0; i < live_.size() && live_index_.size() < peers_.size(); ++i)
+            if (peers_.count(live_[i].public_key) != 0) live_index_.emplace(live_[i].public_key, i);
     }
     const auto at = live_index_.find(key);
     return at == live_index_.end() ? nullptr : &live_[at->second];

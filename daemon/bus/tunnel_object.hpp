@@ -72,8 +72,8 @@ class TunnelObject final
     std::map<wgd::PublicKey, std::unique_ptr<PeerObject>> peers_;
     std::size_t next_peer_ = 0; // never reused while the tunnel lives
 
-    std::vector<control::PeerView> live_;
-    std::map<wgd::PublicKey, std::size_t> live_index_;
+    control::PeerViews live_;
+    std::map<wgd::PublicKey, std::size_t> live_index_; // of peers_ alone
     std::optional<Instant> live_read_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/control/device_reading.hpp"
 
+#include <unordered_map>
 #include <utility>
 
 namespace wgd::control {
@@ -17,8 +18,6 @@ void fill(PeerView& view, const WgPeer& peer) {
     view.tx_bytes = peer.tx_bytes;
 }
 
-} // namespace
-
 PeerView peer_of_profile(const ProfilePeer& peer) {
     PeerView view;
     view.public_key = peer.public_key;
@@ -31,20 +30,53 @@ PeerView peer_of_profile(const ProfilePeer& peer) {
     return view;
 }
 
-std::vector<PeerView> peers_of_device(const WgDevice& device, const Profile* profile, PeerTrackers& trackers,
-                                      Instant now, WallTime wall) {
-    std::map<PublicKey, const ProfilePeer*> known;
-    if (profile != nullptr)
-        for (const ProfilePeer& peer : profile->peers)
-            known.emplace(peer.public_key, &peer);
+// By key. A device lists its peers in the order they were given, which mostly is the profile's: then no map
+// is needed.
+class ProfilePeers {
+  public:
+    explicit ProfilePeers(const Profile* profile)
+        : profile_(profile) {}
+    const ProfilePeer* find(const PublicKey& key) {
+        if (profile_ == nullptr) return nullptr;
+        const auto& peers = profile_->peers;
+        if (next_ < peers.size() && peers[next_].public_key == key) return &peers[next_++];
+        if (index_.empty())
+            for (std::size_t i = 0; i < peers.size(); ++i)
+                index_.emplace(peers[i].public_key, i);
+        const auto found = index_.find(key);
+        if (found == index_.end()) return nullptr;
+        next_ = found->second + 1;
+        return &peers[found->second];
+    }
+
+  private:
+    const Profile* profile_;
+    std::size_t next_ = 0;
+    std::unordered_map<PublicKey, std::size_t> index_;
+};
+
+} // namespace
+
+PeerViews peers_of_profile(const Profile& profile) {
+    std::vector<PeerView> views;
+    views.reserve(profile.peers.size());
+    for (const ProfilePeer& peer : profile.peers)
+        views.push_back(peer_of_profile(peer));
+    return views;
+}
+
+PeerViews peers_of_device(const WgDevice& device, const Profile* profile, PeerTrackers& trackers, Instant now,
+                          WallTime wall) {
+    ProfilePeers known(profile);
     std::vector<PeerView> views;
     views.reserve(device.peers.size());
     PeerTrackers left;
+    left.reserve(device.peers.size());
     for (const WgPeer& peer : device.peers) {
         PeerView& view = views.emplace_back();
-        if (const auto found = known.find(peer.public_key); found != known.end()) {
-            view.name = found->second->name;
-            if (found->second->endpoint) view.endpoint_spec = found->second->endpoint->text;
+        if (const ProfilePeer* told = known.find(peer.public_key)) {
+            view.name = told->name;
+            if (told->endpoint) view.endpoint_spec = told->endpoint->text;
         }
         fill(view, peer);
         PeerTracker& tracker = left[peer.public_key];

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/base/time.hpp"
@@ -27,21 +27,21 @@ struct DeviceReading {
     PublicKey public_key;
     std::uint16_t listen_port = 0;
     std::uint32_t fwmark = 0;
-    std::vector<PeerView> peers;
+    PeerViews peers;
 
     // Reading takes at most a tenth of the time, however often somebody asks.
     static constexpr int kGoodFor = 10; // times as long as it took
     [[nodiscard]] bool is_fresh(Instant now) const { return now - at < kGoodFor * took; }
 };
 
-// What the profile says of a peer.
-PeerView peer_of_profile(const ProfilePeer& peer);
+// What the profile says of its peers.
+PeerViews peers_of_profile(const Profile& profile);
 
-using PeerTrackers = std::map<PublicKey, PeerTracker>;
+using PeerTrackers = std::unordered_map<PublicKey, PeerTracker>;
 
 // The device's peers, with what the profile (null: none) knows of them. Brings the trackers up to date; of
 // peers that are gone none is left.
-std::vector<PeerView> peers_of_device(const WgDevice& device, const Profile* profile, PeerTrackers& trackers,
-                                      Instant now, WallTime wall);
+PeerViews peers_of_device(const WgDevice& device, const Profile* profile, PeerTrackers& trackers, Instant now,
+                          WallTime wall);
 
 } // namespace wgd::control

@@ -19,7 +19,8 @@ void sooner(std::optional<Instant>& planned, Instant at) {
 void EndpointWatch::start(const Profile& profile, const plan::ResolvedEndpoints& applied,
                           std::function<void()> ready) {
     wanted_.clear();
-    names_.clear();
+    places_.clear();
+    has_names_ = second_look_ = false;
     timer_.reset();
     armed_.reset();
     upkeep_.reset();
@@ -30,6 +31,7 @@ void EndpointWatch::start(const Profile& profile, const plan::ResolvedEndpoints&
         Wanted& wanted = wanted_.emplace_back();
         wanted.peer = peer.public_key;
         wanted.spec = *peer.endpoint;
+        places_.insert_or_assign(peer.public_key, wanted_.size() - 1);
         if (const auto numeric = peer.endpoint->numeric()) {
             wanted.is_name = false;
             wanted.search.offer({*numeric}, false, timers_.now());
@@ -37,8 +39,7 @@ void EndpointWatch::start(const Profile& profile, const plan::ResolvedEndpoints&
         }
         if (const auto before = applied.find(peer.public_key); before != applied.end())
             wanted.search = EndpointSearch(before->second);
-        wanted.asking = true;
-        names_.insert_or_assign(peer.public_key, wanted_.size() - 1);
+        wanted.asking = has_names_ = true;
     }
     const std::weak_ptr<bool> alive = alive_;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
@@ -118,7 +119,8 @@ void EndpointWatch::answered(std::size_t index, Result<ports::Resolution> answer
 
 void EndpointWatch::keep_watch(Upkeep upkeep) {
     upkeep_ = std::move(upkeep);
-    if (refreshes() && !names_.empty()) next_look_ = timers_.now() + kLookPeriod;
+    if (follows_names()) next_look_ = timers_.now() + kLookPeriod;
+    plan_second_look();
     schedule();
 }
 
@@ -133,15 +135,16 @@ void EndpointWatch::doubt_all() {
 void EndpointWatch::hurry(Duration spacing) {
     if (!upkeep_) return;
     const Instant now = timers_.now();
-    for (const auto& [peer, index] : names_) {
-        Wanted& wanted = wanted_[index];
+    for (Wanted& wanted : wanted_) {
+        if (!wanted.is_name) continue;
         const bool missing = !wanted.search.chosen();
         if (wanted.asking || (!missing && !refreshes())) continue;
         wanted.delay = timing_.endpoint_retry;
         const Duration pause = missing ? Duration(timing_.endpoint_retry) : spacing;
         sooner(wanted.next_ask, wanted.asked ? std::max(now, *wanted.asked + pause) : now);
     }
-    if (next_look_) sooner(next_look_, last_look_ ? std::max(now, *last_look_ + kLookPeriodInDoubt) : now);
+    if (follows_names())
+        sooner(next_look_, last_look_ ? std::max(now, *last_look_ + kLookPeriodInDoubt) : now);
     schedule();
 }
 
@@ -186,24 +189,34 @@ bool EndpointWatch::look() {
     bool doubt = false;
     if (device)
         for (const WgPeer& peer : device->peers) {
-            const auto found = names_.find(peer.public_key);
-            if (found == names_.end()) continue;
+            const auto found = places_.find(peer.public_key);
+            if (found == places_.end()) continue;
             Wanted& wanted = wanted_[found->second];
+            if (peer.endpoint && upkeep_->passes && !upkeep_->passes(*peer.endpoint))
+                changed = wanted.search.displaced() || changed;
+            if (!wanted.is_name || !refreshes()) continue;
             const auto before = wanted.search.chosen();
             if (wanted.search.observe(peer, now, clock_.wall())) {
                 changed = true;
                 log::notice("endpoint {}: no answer from {}; trying {}", wanted.spec.text,
                             before ? before->to_string() : "nowhere", wanted.search.chosen()->to_string());
             }
-            if (peer.endpoint && upkeep_->passes && !upkeep_->passes(*peer.endpoint))
-                changed = wanted.search.displaced() || changed;
             doubt = doubt || wanted.search.unanswered();
             if (wanted.search.take_wish_to_look_up() && wanted.asked)
                 sooner(wanted.next_ask, std::max(now, *wanted.asked + timing_.endpoint_retry));
         }
-    next_look_ =
-        now + std::max<Duration>(doubt ? kLookPeriodInDoubt : kLookPeriod, kLookShare * (now - began));
+    next_look_.reset();
+    if (follows_names())
+        next_look_ =
+            now + std::max<Duration>(doubt ? kLookPeriodInDoubt : kLookPeriod, kLookShare * (now - began));
     return changed;
+}
+
+// Where nothing else would be seen of it: behind a kill switch a device that roamed back is lost.
+void EndpointWatch::plan_second_look() {
+    if (!second_look_ || !upkeep_ || !upkeep_->passes) return;
+    second_look_ = false;
+    sooner(next_look_, timers_.now() + kSecondLook);
 }
 
 // ---- what came of it
@@ -228,15 +241,13 @@ bool EndpointWatch::differs_from(const plan::ResolvedEndpoints& applied) const {
     });
 }
 
-void EndpointWatch::applied(const plan::ResolvedEndpoints& endpoints) {
-    bool moved = false;
+void EndpointWatch::applied(const plan::ResolvedEndpoints& endpoints, bool replaced) {
     for (Wanted& wanted : wanted_)
-        if (const auto found = endpoints.find(wanted.peer); found != endpoints.end()) {
-            moved = moved || wanted.search.moved();
+        if (const auto found = endpoints.find(wanted.peer); found != endpoints.end())
             wanted.search.applied(found->second);
-        }
-    if (!moved || !upkeep_ || !upkeep_->passes || !next_look_) return;
-    sooner(next_look_, timers_.now() + kSecondLook);
+    if (!replaced) return;
+    second_look_ = true;
+    plan_second_look();
     schedule();
 }
 

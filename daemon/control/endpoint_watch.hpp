@@ -5,15 +5,16 @@
 // asked again when the answer's time ran out, when its peer does not answer, and when the network changed; an
 // answer that fails to come changes nothing. Which of several addresses is used is EndpointSearch's business.
 //
-// Loop's thread. Costs nothing while no endpoint is a name; else one look at the device each kLookPeriod.
+// Loop's thread. Costs one look at the device each kLookPeriod while an endpoint is a name; else one after an
+// endpoint was replaced.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/config/profile.hpp"
@@ -71,7 +72,8 @@ class EndpointWatch {
     [[nodiscard]] std::set<PublicKey> moved() const;
     // resolved() asks for something that was not applied yet.
     [[nodiscard]] bool differs_from(const plan::ResolvedEndpoints& applied) const;
-    void applied(const plan::ResolvedEndpoints& endpoints);
+    // `replaced`: in the place of others.
+    void applied(const plan::ResolvedEndpoints& endpoints, bool replaced);
     // Whether IPv6 works here; true if that changed what resolved() says.
     bool allow_ipv6(bool allowed);
 
@@ -98,9 +100,11 @@ class EndpointWatch {
     void hurry(Duration spacing);
     void work();
     bool look();
+    void plan_second_look();
     void schedule();
     void arm(Instant at);
     [[nodiscard]] bool refreshes() const { return timing_.endpoint_refresh != EndpointRefresh::kNever; }
+    [[nodiscard]] bool follows_names() const { return has_names_ && refreshes(); }
     [[nodiscard]] bool all_asked() const;
 
     ports::Resolver& resolver_;
@@ -109,7 +113,9 @@ class EndpointWatch {
     TunnelSettings timing_;
     ports::LookupPath path_;
     std::vector<Wanted> wanted_;
-    std::map<PublicKey, std::size_t> names_; // -> index in wanted_
+    std::unordered_map<PublicKey, std::size_t> places_; // -> index in wanted_
+    bool has_names_ = false;
+    bool second_look_ = false; // is due, and not planned yet
     std::function<void()> ready_;
     std::optional<Upkeep> upkeep_;
     std::optional<Instant> last_look_;

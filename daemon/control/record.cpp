@@ -49,6 +49,8 @@ std::string to_json(const Record& record) {
     for (const IpPrefix& address : record.by_hooks.addresses)
         json["by_hooks"]["addresses"].push_back(address.to_string());
     if (record.by_hooks.mtu) json["by_hooks"]["mtu"] = *record.by_hooks.mtu;
+    for (const PublicKey& peer : record.by_hooks.peers)
+        json["by_hooks"]["peers"].push_back(peer.to_base64());
     for (const auto& [intent, name] : kIntents)
         if (intent == record.intent) json["intent"] = name;
     if (record.mark) json["mark"] = *record.mark;
@@ -102,6 +104,11 @@ Result<Record> record_from_json(std::string_view text) {
                 const auto address = IpPrefix::parse(prefix);
                 if (!address) throw BadRecord("not an address");
                 record.by_hooks.addresses.push_back(*address);
+            }
+            for (const std::string& key : made->value("peers", std::vector<std::string>{})) {
+                const auto peer = PublicKey::from_base64(key);
+                if (!peer) throw BadRecord("not a peer");
+                record.by_hooks.peers.insert(*peer);
             }
             if (made->contains("mtu")) record.by_hooks.mtu = made->at("mtu").get<std::uint32_t>();
         }

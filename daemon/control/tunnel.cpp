@@ -6,6 +6,7 @@
 #include "common/base/log.hpp"
 #include "common/model/marks.hpp"
 #include "daemon/control/endpoint_choice.hpp"
+#include "daemon/plan/device_change.hpp"
 #include "daemon/plan/routing.hpp"
 
 namespace wgd::control {
@@ -35,8 +36,9 @@ void Tunnel::vanish() {
 
 // ---- looking and planning
 
-Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints) {
+Result<plan::Snapshot> Tunnel::look(const plan::ResolvedEndpoints& endpoints, bool device) {
     ports::SnapshotScope scope;
+    scope.device = device;
     scope.link = name_.str();
     scope.netns = netns();
     for (const auto& [peer, endpoint] : endpoints)
@@ -92,19 +94,23 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
                    : choose_endpoints(loaded_->profile, {}, {}, record_);
     };
     EndpointChoice chosen = choose();
+    Instant began = ports_.timers.now();
     auto snapshot = look(chosen.endpoints);
     WGD_TRY(snapshot);
     if (endpoints_ && endpoints_->allow_ipv6(snapshot->ipv6_available)) {
         chosen = choose();
+        began = ports_.timers.now();
         snapshot = look(chosen.endpoints);
         WGD_TRY(snapshot);
     }
+    const Duration took = ports_.timers.now() - began;
     if (paths_ && upkeep) paths_->see(*snapshot, name_.str(), record_.mark.value_or(0));
     for (auto& [table, state] : snapshot->tables) {
         const auto made = table_contents_.find(table);
         if (made != table_contents_.end() && made->second != state.content) state.digest.clear(); // made over
     }
     plan::Policy policy = this->policy();
+    const bool replaces_endpoints = !chosen.renewed.empty();
     policy.renewed_endpoints = std::move(chosen.renewed);
     auto desired = plan::derive_desired(loaded_->profile, chosen.endpoints, policy, *snapshot);
     WGD_TRY(desired);
@@ -144,7 +150,9 @@ Result<Tunnel::Prepared> Tunnel::prepare(bool upkeep) {
                     std::move(*steps),
                     std::move(record),
                     {},
-                    snapshot->links.count(name_.str()) != 0};
+                    replaces_endpoints,
+                    std::move(*snapshot),
+                    took};
 }
 
 // What is to go back to its value of before the first tunnel of ours, and what that value was: known from
@@ -172,11 +180,15 @@ void Tunnel::remember_sysctls(const plan::Desired& desired, const plan::Snapshot
         into.original_sysctls.emplace(key, snapshot.sysctls.at(key));
 }
 
-// The second look: all steps said they worked, now the system must say so too.
-Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::string>& waiting) {
-    const Instant began = ports_.timers.now();
-    auto snapshot = look(record_.endpoints);
+// The second look: all steps said they worked, now the system must say so too. Reading a device of ten
+// thousand peers takes longer than everything else of a reload: where it is known what it was, and that it
+// took the change, it is not asked again.
+Result<void> Tunnel::verify(const plan::Desired& desired, const std::set<std::string>& waiting,
+                            KnownDevice known) {
+    const Instant began = ports_.timers.now() - known.took;
+    auto snapshot = look(record_.endpoints, !known.device);
     WGD_TRY(snapshot);
+    if (known.device && snapshot->device_backend) snapshot->device = std::move(*known.device);
     take_reading(*snapshot, began);
     plan::Desired settled = desired;
     settled.ignore_endpoints = true;
@@ -213,6 +225,7 @@ void Tunnel::note_hooks(const plan::Snapshot& snapshot, plan::Desired& settled) 
     if (const auto link = snapshot.links.find(name_.str());
         link != snapshot.links.end() && link->second.mtu != settled.mtu)
         settled.mtu = *(made.mtu = link->second.mtu);
+    if (snapshot.device) made.peers = plan::guests_of(*settled.device, *snapshot.device);
     settled.by_hooks = made;
     settled.upkeep = true; // of the device the mark alone
     pending_->by_hooks = std::move(made);

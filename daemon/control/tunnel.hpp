@@ -42,6 +42,13 @@ struct LoadedProfile {
     Profile profile;
     std::string digest;
     std::vector<std::string> warnings;
+    PeerViews peers{}; // as it says they are, once somebody asked
+};
+
+// A device that is not read again: as it was read for a plan, and as the plan's steps left it.
+struct KnownDevice {
+    std::optional<WgDevice> device;
+    Duration took{}; // to read it
 };
 
 class Tunnel;
@@ -156,7 +163,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
         plan::Plan plan;
         Record record;                 // to be written when it is done
         std::set<std::string> waiting; // of an upkeep: repairs that are not made now (Drift)
-        bool link_is_there = false;
+        bool replaces_endpoints = false;
+        plan::Snapshot seen; // what the plan was made from
+        Duration took{};     // to read that
     };
     // What a tunnel is made from, new.
     struct Reload {
@@ -190,7 +199,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     void clear_leftovers(std::function<void(Result<void>)> done);
     [[nodiscard]] Result<plan::Plan> steps_to_absence();
     void remove(std::function<void(Result<void>)> done);
-    void remove_namespace(std::function<void(Result<void>)> done); // that stayed when all else went
+    void forget_record();
     void vanish();
     void vanish_unless_locked();
 
@@ -209,13 +218,14 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     [[nodiscard]] bool probes_paths() const;
     void watch_paths(); // the same, if the settings say so
 
-    Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints);
+    Result<plan::Snapshot> look(const plan::ResolvedEndpoints& endpoints, bool device = true);
     [[nodiscard]] const std::string& netns() const;
     [[nodiscard]] plan::Policy policy() const;
     Result<Prepared> prepare(bool upkeep = false);
     Result<Prepared> prepare_upkeep(); // repairs alone
     void remember_sysctls(const plan::Desired& desired, const plan::Snapshot& snapshot, Record& into) const;
-    Result<void> verify(const plan::Desired& desired, const std::set<std::string>& waiting = {});
+    Result<void> verify(const plan::Desired& desired, const std::set<std::string>& waiting = {},
+                        KnownDevice known = {});
     void note_hooks(const plan::Snapshot& snapshot, plan::Desired& settled); // what they made of the link
     [[nodiscard]] bool keeps(const plan::Op& op) const; // another tunnel needs what this op would take back
     // The same for an applier, which may outlive the tunnel.

@@ -67,18 +67,27 @@ Result<plan::Plan> Tunnel::steps_to_absence() {
     return plan::diff(plan::derive_absent(name_, policy()), *snapshot);
 }
 
+// Without a record there may still be a namespace, which was in use when the tunnel was lost: by the very
+// program that deleted the link.
 void Tunnel::remove(std::function<void(Result<void>)> done) {
-    if (!has_record_) return is_in_namespace() ? remove_namespace(std::move(done)) : done({});
+    if (!has_record_ && !is_in_namespace()) return done({});
     auto steps = steps_to_absence();
     if (!steps) return done(fail(std::move(steps).error()));
-    // From here on recovery finishes the removal instead of undoing it.
+    if (!has_record_ && steps->empty()) return done({});
     const Record before = record_;
+    const auto go_back = [before](Tunnel& self) {
+        self.record_ = before;
+        if (!self.has_record_) return;
+        (void)self.ports_.journal.save_record(self.name_, to_json(before));
+        self.watch_datapath();
+    };
+    // From here on recovery finishes the removal instead of undoing it.
     record_.intent = Record::Intent::kDown;
-    if (auto saved = ports_.journal.save_record(name_, to_json(record_)); !saved) {
-        record_ = before;
-        (void)ports_.journal.save_record(name_, to_json(record_));
-        return done(std::move(saved));
-    }
+    if (has_record_)
+        if (auto saved = ports_.journal.save_record(name_, to_json(record_)); !saved) {
+            go_back(*this);
+            return done(std::move(saved));
+        }
 
     ports_.monitor.unwatch_datapath(name_.str());
     busy_ = true;
@@ -88,43 +97,30 @@ void Tunnel::remove(std::function<void(Result<void>)> done) {
         return self.verify(plan::derive_absent(self.name_, self.policy()));
     });
     removal.skip = keeper();
-    applier_.run(std::move(removal), guarded([before, done = std::move(done)](Tunnel& self, Outcome outcome) {
+    applier_.run(std::move(removal),
+                 guarded([go_back, done = std::move(done)](Tunnel& self, Outcome outcome) {
                      self.busy_ = false;
                      self.lost_while_busy_.clear(); // that was us
+                     self.residue_ = std::move(outcome.residue);
                      if (outcome.error) {
-                         self.residue_ = std::move(outcome.residue);
-                         if (self.residue_.empty()) {
-                             self.record_ = before;
-                             (void)self.ports_.journal.save_record(self.name_, to_json(self.record_));
-                             self.watch_datapath();
-                         }
+                         if (self.residue_.empty()) go_back(self);
                          return done(fail(std::move(*outcome.error)));
                      }
-                     self.residue_.clear();
-                     self.has_record_ = false;
-                     // What a tunnel that failed was carried by is still worth telling.
-                     Record nothing;
-                     nothing.backend = self.record_.backend;
-                     nothing.backend_reason = self.record_.backend_reason;
-                     self.record_ = std::move(nothing);
-                     // Left behind, the record of a removal is worked off again at the next start: harmless.
-                     if (auto removed = self.ports_.journal.remove_record(self.name_); !removed)
-                         log::warning("{}: {}", self.name_.str(), removed.error().message);
+                     self.forget_record();
                      done({});
                  }));
 }
 
-// When the tunnel was lost its namespace may have been in use: by the very program that deleted the link.
-void Tunnel::remove_namespace(std::function<void(Result<void>)> done) {
-    auto steps = steps_to_absence();
-    if (!steps) return done(fail(std::move(steps).error()));
-    if (steps->empty()) return done({});
-    busy_ = true;
-    applier_.run(transaction(std::move(*steps), false, [](Tunnel&) { return Result<void>{}; }),
-                 guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
-                     self.busy_ = false;
-                     done(outcome.error ? Result<void>(fail(std::move(*outcome.error))) : Result<void>{});
-                 }));
+void Tunnel::forget_record() {
+    // What a tunnel that failed was carried by is still worth telling.
+    Record nothing;
+    nothing.backend = record_.backend;
+    nothing.backend_reason = record_.backend_reason;
+    record_ = std::move(nothing);
+    if (!std::exchange(has_record_, false)) return;
+    // Left behind, the record of a removal is worked off again at the next start: harmless.
+    if (auto removed = ports_.journal.remove_record(name_); !removed)
+        log::warning("{}: {}", name_.str(), removed.error().message);
 }
 
 } // namespace wgd::control

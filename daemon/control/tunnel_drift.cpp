@@ -53,7 +53,7 @@ void Tunnel::look_for_drift() {
         return enter(TunnelState::kUp);
     }
     // Seen before it was announced, as it happens inside of a namespace.
-    if (!prepared->link_is_there) return link_gone();
+    if (prepared->seen.links.count(name_.str()) == 0) return link_gone();
     if (const auto chance = drift_.next_chance(begin)) look_soon(*chance);
     if (prepared->plan.empty() && prepared->record == record_) return;
     for (const plan::Step& step : prepared->plan.steps)

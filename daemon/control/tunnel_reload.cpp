@@ -90,7 +90,10 @@ void Tunnel::apply_reload() {
     PlanText text = tell(prepared->plan);
     std::vector<std::string> warnings = prepared->plan.warnings;
     plan_warnings_.swap(warnings);
-    if (prepared->plan.empty() && prepared->record == record_) return reloaded(former, std::move(text), {});
+    if (prepared->plan.empty() && prepared->record == record_) {
+        take_reading(prepared->seen, ports_.timers.now() - prepared->took);
+        return reloaded(former, std::move(text), {});
+    }
     reapply(std::move(*prepared), true,
             guarded([former, text = std::move(text), warnings = std::move(warnings)](Tunnel& self,
                                                                                      Outcome outcome) {

@@ -5,6 +5,7 @@
 #include "common/base/log.hpp"
 #include "daemon/control/endpoint_choice.hpp"
 #include "daemon/control/tunnel.hpp"
+#include "daemon/plan/device_change.hpp"
 
 namespace wgd::control {
 
@@ -27,9 +28,10 @@ void Tunnel::reconcile() {
         last_error_ = prepared.error().message;
         return enter(TunnelState::kUp);
     }
-    if (!unfinished && !prepared->link_is_there) return link_gone();
+    if (!unfinished && prepared->seen.links.count(name_.str()) == 0) return link_gone();
     plan_warnings_ = prepared->plan.warnings;
-    if (prepared->plan.empty() && prepared->record == record_) return endpoints_->applied(record_.endpoints);
+    if (prepared->plan.empty() && prepared->record == record_)
+        return endpoints_->applied(record_.endpoints, false);
     // Two who write the same file in turns must not do so for ever.
     if (std::exchange(dns_known_, true))
         for (const plan::Step& step : prepared->plan.steps)
@@ -89,20 +91,26 @@ void Tunnel::reapply(Prepared prepared, bool asked_for, std::function<void(Outco
     busy_ = true;
     repairing_ = !asked_for;
     enter(TunnelState::kReapplying);
+    // Shared, for it holds keys and is not copied.
+    const bool replaced = prepared.replaces_endpoints;
+    const auto known = std::make_shared<KnownDevice>();
+    known->device = plan::device_after(std::move(prepared.seen.device), prepared.plan);
+    if (known->device) known->took = prepared.took;
     Transaction reapplying =
         transaction(std::move(prepared.plan), false,
-                    [desired = std::move(prepared.desired),
-                     waiting = std::move(prepared.waiting)](Tunnel& self) -> Result<void> {
-                        WGD_TRY(self.verify(desired, waiting));
+                    [desired = std::move(prepared.desired), waiting = std::move(prepared.waiting),
+                     known](Tunnel& self) -> Result<void> {
+                        WGD_TRY(self.verify(desired, waiting, std::move(*known)));
                         return self.ports_.journal.save_record(self.name_, to_json(*self.pending_));
                     });
     reapplying.cancellable = asked_for;
     reapplying.on_rollback = guarded([](Tunnel& self) { self.enter(TunnelState::kRollingBack); });
-    applier_.run(std::move(reapplying), guarded([done = std::move(done)](Tunnel& self, Outcome outcome) {
+    applier_.run(std::move(reapplying),
+                 guarded([replaced, done = std::move(done)](Tunnel& self, Outcome outcome) {
                      self.busy_ = self.repairing_ = false;
                      if (!outcome.error) {
                          self.record_ = std::move(*self.pending_);
-                         if (self.endpoints_) self.endpoints_->applied(self.record_.endpoints);
+                         if (self.endpoints_) self.endpoints_->applied(self.record_.endpoints, replaced);
                      } else {
                          self.residue_ = outcome.residue;
                          self.reading_.reset();

@@ -46,9 +46,9 @@ TunnelView Tunnel::view() {
         // Not there (yet, or any more): what the profile says.
         if (loaded_) {
             view.addresses = loaded_->profile.addresses;
-            view.peers.reserve(loaded_->profile.peers.size());
-            for (const ProfilePeer& peer : loaded_->profile.peers)
-                view.peers.push_back(peer_of_profile(peer));
+            if (loaded_->peers.size() != loaded_->profile.peers.size())
+                loaded_->peers = peers_of_profile(loaded_->profile);
+            view.peers = loaded_->peers;
         }
         return view;
     }

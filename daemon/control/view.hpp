@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,23 @@ struct PeerView {
     std::uint64_t tx_bytes = 0;
 };
 
+// The peers of a tunnel as they were seen at one moment. All views of that moment share them: there may be
+// ten thousand, and every change of state is told with a view.
+class PeerViews {
+  public:
+    PeerViews() = default;
+    PeerViews(std::vector<PeerView> peers)
+        : peers_(std::make_shared<const std::vector<PeerView>>(std::move(peers))) {}
+    [[nodiscard]] const PeerView* begin() const { return peers_ ? peers_->data() : nullptr; }
+    [[nodiscard]] const PeerView* end() const { return begin() + size(); }
+    [[nodiscard]] std::size_t size() const { return peers_ ? peers_->size() : 0; }
+    [[nodiscard]] const PeerView& operator[](std::size_t index) const { return (*peers_)[index]; }
+    [[nodiscard]] bool same_moment(const PeerViews& other) const { return peers_ == other.peers_; }
+
+  private:
+    std::shared_ptr<const std::vector<PeerView>> peers_;
+};
+
 struct TunnelView {
     ProfileName name;
     TunnelState state = TunnelState::kDown;
@@ -63,7 +81,7 @@ struct TunnelView {
     std::vector<std::string> residue; // what a failed undo left behind
     std::uint32_t drift_count = 0;    // how often something was put back since the daemon started
     std::string drift_last;           // what it was the last time
-    std::vector<PeerView> peers;
+    PeerViews peers;
 };
 
 } // namespace wgd::control

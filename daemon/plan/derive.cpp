@@ -2,7 +2,6 @@
 // What a profile wants to be true on this system. The story follows wg-quick's `up` (compat.md C5), but ends
 // in a value instead of commands.
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "common/model/limits.hpp"
@@ -36,20 +35,24 @@ const WgPeer* find_peer(const std::optional<WgDevice>& device, const PublicKey& 
 // Allowed IPs after all additions and removals of a peer's lines, without regard to other peers.
 std::vector<IpPrefix> listed_ips(const ProfilePeer& peer, const std::optional<WgDevice>& device) {
     std::vector<IpPrefix> listed;
+    if (peer.replace_allowed_ips) { // without a sign, and so without a removal
+        listed.reserve(peer.allowed_ips.size());
+        for (const AllowedIpDelta& item : peer.allowed_ips)
+            listed.push_back(item.prefix);
+        return listed;
+    }
     std::unordered_set<IpPrefix> present;
     const auto add = [&](const IpPrefix& prefix) {
         if (present.insert(prefix).second) listed.push_back(prefix);
     };
     // wg(8): items with a sign change what the running peer has.
-    if (!peer.replace_allowed_ips)
-        if (const WgPeer* running = find_peer(device, peer.public_key))
-            std::for_each(running->allowed_ips.begin(), running->allowed_ips.end(), add);
+    if (const WgPeer* running = find_peer(device, peer.public_key))
+        std::for_each(running->allowed_ips.begin(), running->allowed_ips.end(), add);
     for (const AllowedIpDelta& item : peer.allowed_ips) {
-        const IpPrefix prefix = item.prefix.network();
         if (!item.remove) {
-            add(prefix);
-        } else if (present.erase(prefix) != 0) {
-            listed.erase(std::find(listed.begin(), listed.end(), prefix));
+            add(item.prefix);
+        } else if (present.erase(item.prefix) != 0) {
+            listed.erase(std::find(listed.begin(), listed.end(), item.prefix));
         }
     }
     return listed;
@@ -78,6 +81,7 @@ class Derivation {
         want_.netns = policy_.netns;
         want_.owned_rules = policy_.owned_rules;
         want_.applied_tables = policy_.applied_tables;
+        want_.by_hooks = policy_.by_hooks; // whatever hooks the profile has come to have
         WGD_TRY(link_is_free_or_ours());
         if (exists_ && snapshot_.device_backend) want_.backend = *snapshot_.device_backend;
         if (exists_ && !policy_.owned_mark) policy_.owned_mark = mark_of_device(snapshot_);
@@ -142,10 +146,16 @@ class Derivation {
 
     // Fills the device's peers; returns all their allowed IPs that can be routed here, each once.
     std::vector<IpPrefix> take_peers() {
+        device_.guests = policy_.by_hooks.peers;
         const PublicKey own = profile_.private_key && !profile_.private_key->is_zero()
                                   ? derive_public_key(*profile_.private_key)
                                   : PublicKey{};
-        std::unordered_map<IpPrefix, std::size_t> owner; // -> index in device_.peers
+        // Who asks for what, in the order of the profile; sorted below, which costs less than a map of them.
+        struct Claim {
+            IpPrefix prefix;
+            std::size_t peer; // index in device_.peers
+        };
+        std::vector<Claim> claims;
         for (const ProfilePeer& peer : profile_.peers) {
             // The protocol cannot talk to itself: the kernel drops such a peer without a word.
             if (!own.is_zero() && peer.public_key == own) {
@@ -156,25 +166,32 @@ class Derivation {
             DesiredPeer& desired = device_.peers.emplace_back();
             desired.public_key = peer.public_key;
             if (peer.preshared_key) desired.preshared_key = peer.preshared_key->clone();
-            desired.persistent_keepalive = peer.persistent_keepalive.value_or(0);
-            take_endpoint(desired);
-            for (const IpPrefix& prefix : listed_ips(peer, snapshot_.device)) {
-                const auto [entry, first] = owner.emplace(prefix, device_.peers.size() - 1);
-                if (!first) { // the last one who asks has it, as in the kernel
-                    want_.warnings.push_back(prefix.to_string() + " is in the AllowedIPs of two peers; " +
-                                             peer.public_key.to_base64() + " has it");
-                    entry->second = device_.peers.size() - 1;
-                }
+            desired.persistent_keepalive = peer.persistent_keepalive;
+            if (policy_.by_hooks.peers.count(peer.public_key) == 0) {
+                if (!desired.preshared_key) desired.preshared_key.emplace();
+                if (!desired.persistent_keepalive) desired.persistent_keepalive = 0;
             }
+            take_endpoint(desired);
+            for (const IpPrefix& prefix : listed_ips(peer, snapshot_.device))
+                claims.push_back({prefix, device_.peers.size() - 1});
         }
+        std::stable_sort(claims.begin(), claims.end(),
+                         [](const Claim& a, const Claim& b) { return a.prefix < b.prefix; });
         std::vector<IpPrefix> routable;
-        routable.reserve(owner.size());
-        for (const auto& [prefix, index] : owner) {
+        routable.reserve(claims.size());
+        for (std::size_t i = 0; i < claims.size(); ++i) {
+            const auto& [prefix, index] = claims[i];
+            if (i + 1 < claims.size() && claims[i + 1].prefix == prefix) {
+                // The last one who asks has it, as in the kernel.
+                const DesiredPeer& next = device_.peers[claims[i + 1].peer];
+                if (claims[i + 1].peer != index)
+                    want_.warnings.push_back(prefix.to_string() + " is in the AllowedIPs of two peers; " +
+                                             next.public_key.to_base64() + " has it");
+                continue;
+            }
             device_.peers[index].allowed_ips.push_back(prefix);
             if (!is_ipv6(prefix) || ipv6_) routable.push_back(prefix);
         }
-        for (DesiredPeer& peer : device_.peers)
-            std::sort(peer.allowed_ips.begin(), peer.allowed_ips.end());
         return routable;
     }
 
@@ -245,7 +262,6 @@ class Derivation {
         want_.hooks = {commands(profile_.pre_up), commands(profile_.post_up), commands(profile_.pre_down),
                        commands(profile_.post_down)};
         want_.hook_time_limit = policy_.hook_time_limit;
-        want_.by_hooks = policy_.by_hooks;
     }
 
     // What encrypted packets pass the kill switch by, also those of a tunnel that takes a part of the traffic
@@ -285,7 +301,8 @@ class Derivation {
     }
 
     void take_forwarding() {
-        Forwarding forwarding = derive_forwarding(policy_.gateway, want_.link, snapshot_);
+        Forwarding forwarding =
+            derive_forwarding(policy_.gateway, want_.link, profile_.listen_port, snapshot_);
         for (const auto& [key, value] : forwarding.sysctls) {
             want_.sysctls.insert_or_assign(key, value);
             want_.sysctls_needed.insert(key);
@@ -382,7 +399,7 @@ class Derivation {
     }
 
     void take_interface() {
-        if (profile_.private_key) device_.private_key = profile_.private_key->clone();
+        if (profile_.private_key) device_.private_key = as_device_holds(*profile_.private_key);
         if (profile_.listen_port.value_or(0) != 0) device_.listen_port = profile_.listen_port;
         // A mark of ours that is no longer needed goes; a mark that a hook set, nobody else's business,
         // stays.

@@ -18,9 +18,10 @@ void add_all(PeerDelta& delta, const std::vector<IpPrefix>& prefixes) {
 PeerDelta whole_peer(const DesiredPeer& peer) {
     PeerDelta delta;
     delta.public_key = peer.public_key;
-    if (!peer.preshared_key.is_zero()) delta.preshared_key = peer.preshared_key.clone();
+    if (peer.preshared_key && !peer.preshared_key->is_zero())
+        delta.preshared_key = peer.preshared_key->clone();
     delta.endpoint = peer.endpoint;
-    if (peer.persistent_keepalive != 0) delta.persistent_keepalive = peer.persistent_keepalive;
+    if (peer.persistent_keepalive.value_or(0) != 0) delta.persistent_keepalive = peer.persistent_keepalive;
     add_all(delta, peer.allowed_ips);
     return delta;
 }
@@ -42,6 +43,34 @@ PeerDelta removal(const PublicKey& key) {
     delta.remove = true;
     return delta;
 }
+
+// Which peer of the device is which of the wanted ones. The device lists them in the order they were given,
+// which mostly is that of the profile: only from the first one on that is not as expected keys are looked up.
+struct Pairs {
+    std::vector<const WgPeer*> present;  // for each wanted peer; null: it is not there
+    std::vector<const WgPeer*> unwanted; // in the device's order
+
+    Pairs(const std::vector<DesiredPeer>& want, const std::vector<WgPeer>& have)
+        : present(want.size(), nullptr) {
+        std::size_t same = 0;
+        for (; same < want.size() && same < have.size(); ++same) {
+            if (want[same].public_key != have[same].public_key) break;
+            present[same] = &have[same];
+        }
+        if (same == have.size()) return;
+        std::unordered_map<PublicKey, std::size_t> rest;
+        rest.reserve(want.size() - same);
+        for (std::size_t i = same; i < want.size(); ++i)
+            rest.emplace(want[i].public_key, i);
+        for (std::size_t i = same; i < have.size(); ++i) {
+            const auto found = rest.find(have[i].public_key);
+            if (found == rest.end())
+                unwanted.push_back(&have[i]);
+            else
+                present[found->second] = &have[i];
+        }
+    }
+};
 
 // The allowed IPs of all peers; collected when they are asked for, which most changes do not.
 class Owners {
@@ -137,40 +166,33 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
     }
     change_mark(want, have, change);
 
-    std::unordered_map<PublicKey, const WgPeer*> before;
-    before.reserve(have.peers.size());
-    for (const WgPeer& peer : have.peers)
-        before.emplace(peer.public_key, &peer);
-    std::unordered_set<PublicKey> wanted;
-    wanted.reserve(want.peers.size());
-    for (const DesiredPeer& peer : want.peers)
-        wanted.insert(peer.public_key);
+    const Pairs pairs(want.peers, have.peers);
     Owners owners(want);
 
     std::vector<PeerDelta> restored;
     // Peers that go make room first: their allowed IPs and, in the undo, come back last.
-    for (const WgPeer& peer : have.peers) {
-        if (wanted.count(peer.public_key) != 0) continue;
-        change.apply.peers.push_back(removal(peer.public_key));
-        restored.push_back(restore_peer(peer));
+    for (const WgPeer* peer : pairs.unwanted) {
+        if (want.guests.count(peer->public_key) != 0) continue;
+        change.apply.peers.push_back(removal(peer->public_key));
+        restored.push_back(restore_peer(*peer));
     }
-    for (const DesiredPeer& peer : want.peers) {
-        const auto found = before.find(peer.public_key);
-        if (found == before.end()) {
+    for (std::size_t i = 0; i < want.peers.size(); ++i) {
+        const DesiredPeer& peer = want.peers[i];
+        if (pairs.present[i] == nullptr) {
             change.apply.peers.push_back(whole_peer(peer));
             change.undo.peers.push_back(removal(peer.public_key));
             continue;
         }
-        const WgPeer& old = *found->second;
+        const WgPeer& old = *pairs.present[i];
         PeerDelta delta;
         delta.public_key = peer.public_key;
         delta.update_only = true;
         bool changed = false;
-        if (!(peer.preshared_key == old.preshared_key)) {
-            delta.preshared_key = peer.preshared_key.clone();
+        if (peer.preshared_key && !(*peer.preshared_key == old.preshared_key)) {
+            delta.preshared_key = peer.preshared_key->clone();
             changed = true;
         }
-        if (peer.persistent_keepalive != old.persistent_keepalive) {
+        if (peer.persistent_keepalive && *peer.persistent_keepalive != old.persistent_keepalive) {
             delta.persistent_keepalive = peer.persistent_keepalive;
             changed = true;
         }
@@ -203,21 +225,48 @@ DeviceChange device_upkeep(const DesiredDevice& want, const WgDevice& have, bool
     DeviceChange change;
     change_mark(want, have, change);
     if (ignore_endpoints) return change;
-    std::unordered_map<PublicKey, const WgPeer*> present;
-    for (const WgPeer& peer : have.peers)
-        present.emplace(peer.public_key, &peer);
-    for (const DesiredPeer& peer : want.peers) {
-        const auto found = present.find(peer.public_key);
-        if (found == present.end() || !wants_endpoint(peer, *found->second)) continue;
+    const Pairs pairs(want.peers, have.peers);
+    for (std::size_t i = 0; i < want.peers.size(); ++i) {
+        const DesiredPeer& peer = want.peers[i];
+        const WgPeer* old = pairs.present[i];
+        if (old == nullptr || !wants_endpoint(peer, *old)) continue;
         PeerDelta delta;
         delta.public_key = peer.public_key;
         delta.update_only = true;
         delta.endpoint = peer.endpoint;
         change.apply.peers.push_back(std::move(delta));
-        if (!found->second->endpoint) change.undo.peers.push_back(removal(peer.public_key));
-        change.undo.peers.push_back(restore_peer(*found->second));
+        if (!old->endpoint) change.undo.peers.push_back(removal(peer.public_key));
+        change.undo.peers.push_back(restore_peer(*old));
     }
     return change;
+}
+
+std::set<PublicKey> guests_of(const DesiredDevice& want, const WgDevice& have) {
+    const Pairs pairs(want.peers, have.peers);
+    std::set<PublicKey> guests;
+    for (const WgPeer* peer : pairs.unwanted)
+        guests.insert(peer->public_key);
+    for (std::size_t i = 0; i < want.peers.size(); ++i) {
+        const DesiredPeer& asked = want.peers[i];
+        const WgPeer* there = pairs.present[i];
+        if (there == nullptr) continue;
+        const bool shared = !there->preshared_key.is_zero();
+        if ((shared && (!asked.preshared_key || asked.preshared_key->is_zero())) ||
+            (there->persistent_keepalive != 0 && asked.persistent_keepalive.value_or(0) == 0))
+            guests.insert(asked.public_key);
+    }
+    return guests;
+}
+
+std::optional<WgDevice> device_after(std::optional<WgDevice> before, const Plan& plan) {
+    for (const Step& step : plan.steps) {
+        const auto* inside = std::get_if<InNamespace>(&step.act);
+        const Op& op = inside != nullptr && inside->box ? inside->box->op : step.act;
+        if (!before || std::holds_alternative<CreateLink>(op) || std::holds_alternative<DeleteLink>(op))
+            return std::nullopt;
+        if (const auto* configure = std::get_if<ConfigureDevice>(&op)) apply(*before, *configure->delta);
+    }
+    return before;
 }
 
 } // namespace wgd::plan

@@ -25,4 +25,11 @@ DeviceChange device_change(const DesiredDevice& want, const WgDevice& have, bool
 // The mark, and endpoints that the device lacks or the profile has changed; everything else stays as it is.
 DeviceChange device_upkeep(const DesiredDevice& want, const WgDevice& have, bool ignore_endpoints);
 
+// Peers that nobody asked for, or that have a preshared key or a keepalive although none was asked for.
+std::set<PublicKey> guests_of(const DesiredDevice& want, const WgDevice& have);
+
+// The device as a plan's steps leave it, once all of them are acknowledged. None if there was none, or if
+// they make or delete the link.
+std::optional<WgDevice> device_after(std::optional<WgDevice> before, const Plan& plan);
+
 } // namespace wgd::plan

@@ -88,7 +88,9 @@ in_writing_order(const std::map<std::string, std::string>& sysctls) {
     return ordered;
 }
 
-std::string advice(const ForwardBarrier& barrier, const std::string& link) {
+std::string advice(const ForwardBarrier& barrier, const std::string& link,
+                   std::optional<std::uint16_t> listen_port) {
+    const std::uint16_t port = listen_port.value_or(0);
     switch (barrier.owner) {
     case ForwardBarrier::Owner::kDocker:
         return fmt::format("Docker's firewall drops what this tunnel forwards ({}): let it through with "
@@ -98,14 +100,19 @@ std::string advice(const ForwardBarrier& barrier, const std::string& link) {
     case ForwardBarrier::Owner::kFirewalld:
         return fmt::format(
             "firewalld rejects what this tunnel forwards ({}): put the tunnel into a zone that "
-            "may, `firewall-cmd --permanent --zone=trusted --add-interface={}` and "
+            "may, `firewall-cmd --permanent --zone=trusted --add-interface={}`{}, and "
             "`firewall-cmd --reload`",
-            barrier.where, link);
+            barrier.where, link,
+            port == 0 ? ""
+                      : fmt::format(", open the port that its peers connect to, `firewall-cmd --permanent "
+                                    "--add-port={}/udp`",
+                                    port));
     case ForwardBarrier::Owner::kUfw:
         return fmt::format(
             "ufw drops what this tunnel forwards ({}): let it through with `ufw route allow in "
-            "on {}` and `ufw route allow out on {}`",
-            barrier.where, link, link);
+            "on {}` and `ufw route allow out on {}`{}",
+            barrier.where, link, link,
+            port == 0 ? "" : fmt::format(", and its peers in with `ufw allow {}/udp`", port));
     case ForwardBarrier::Owner::kOther:
         break;
     }
@@ -114,7 +121,8 @@ std::string advice(const ForwardBarrier& barrier, const std::string& link) {
                        barrier.where, link, link);
 }
 
-Forwarding derive_forwarding(const Gateway& gateway, const std::string& link, const Snapshot& snapshot) {
+Forwarding derive_forwarding(const Gateway& gateway, const std::string& link,
+                             std::optional<std::uint16_t> listen_port, const Snapshot& snapshot) {
     Forwarding want;
     if (!gateway.forwards()) return want;
     turn_on(kForwardIpv4, snapshot, want);
@@ -123,7 +131,7 @@ Forwarding derive_forwarding(const Gateway& gateway, const std::string& link, co
         turn_on(kForwardIpv6, snapshot, want);
     }
     for (const ForwardBarrier& barrier : snapshot.forward_barriers)
-        want.warnings.push_back(advice(barrier, link));
+        want.warnings.push_back(advice(barrier, link, listen_port));
     return want;
 }
 

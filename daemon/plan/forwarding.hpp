@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -35,8 +36,10 @@ struct ForwardBarrier {
 
     bool operator==(const ForwardBarrier&) const = default;
 };
-// What is in the way, and the command that lets the tunnel's packets through.
-std::string advice(const ForwardBarrier& barrier, const std::string& link);
+// What is in the way, and the command that lets the tunnel's packets through. Two of them also close the port
+// that peers connect to (`listen_port`, if the profile gives one).
+std::string advice(const ForwardBarrier& barrier, const std::string& link,
+                   std::optional<std::uint16_t> listen_port);
 
 // The switches. Turning one changes other values along the way (inet_forward_change(), addrconf.c): the
 // `forwarding` of every link; for IPv4 also all/accept_redirects, which becomes the opposite.
@@ -58,7 +61,8 @@ struct Forwarding {
 };
 // A machine that forwards IPv6 takes router advertisements no more and drops the default route it had from
 // one (ip-sysctl.rst, accept_ra): a link that lives on them is told to go on (accept_ra = 2).
-Forwarding derive_forwarding(const Gateway& gateway, const std::string& link, const Snapshot& snapshot);
+Forwarding derive_forwarding(const Gateway& gateway, const std::string& link,
+                             std::optional<std::uint16_t> listen_port, const Snapshot& snapshot);
 
 // An order in which these can be written: accept_ra = 2 before the switch, the rest after it.
 std::vector<std::pair<std::string, std::string>>

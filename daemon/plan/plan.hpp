@@ -46,6 +46,8 @@ struct HookSet {
 struct LinkByHooks {
     std::vector<IpPrefix> addresses;
     std::optional<std::uint32_t> mtu;
+    std::set<PublicKey>
+        peers; // added, or given a preshared key or a keepalive that the profile does not have
 
     bool operator==(const LinkByHooks&) const = default;
 };
@@ -77,10 +79,10 @@ struct Policy {
 
 struct DesiredPeer {
     PublicKey public_key;
-    PresharedKey preshared_key;       // zero: none
-    std::optional<Endpoint> endpoint; // absent: leave it alone
-    bool endpoint_changed = false;    // replace even an endpoint the peer roamed to
-    std::uint16_t persistent_keepalive = 0;
+    std::optional<PresharedKey> preshared_key;         // zero: none; absent: leave it alone
+    std::optional<Endpoint> endpoint;                  // absent: leave it alone
+    bool endpoint_changed = false;                     // replace even an endpoint the peer roamed to
+    std::optional<std::uint16_t> persistent_keepalive; // absent: leave it alone
     std::vector<IpPrefix> allowed_ips; // host bits cleared, ascending; each belongs to one peer only
 };
 
@@ -90,6 +92,7 @@ struct DesiredDevice {
     std::optional<std::uint16_t> listen_port;
     std::optional<std::uint32_t> fwmark; // 0: off
     std::vector<DesiredPeer> peers;      // in file order
+    std::set<PublicKey> guests;          // other peers that may be there
 };
 
 // Everything a tunnel wants to be true. Not present: the tunnel is to be gone (down).
@@ -129,7 +132,7 @@ struct Desired {
 
 // wg-quick(8)'s meaning of a profile (compat.md C5, C6), without its defects. kConflict when the link's name
 // is taken by something that is not ours; kUnsupported when nothing of the profile can work here;
-// kInvalidArgument for a routing table that does not exist.
+// kParse for a routing table that does not exist.
 Result<Desired> derive_desired(const Profile& profile, const ResolvedEndpoints& endpoints,
                                const Policy& policy, const Snapshot& snapshot);
 // The first line of the resolv.conf of a tunnel's namespace.

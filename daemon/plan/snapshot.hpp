@@ -56,7 +56,7 @@ struct Snapshot {
     std::map<std::string, std::vector<IpPrefix>> addresses; // all of them, by link (IPv6 link-local included)
     std::vector<Rule> rules;                                // all of them, both families
     std::vector<Route> routes;                              // unicast and throw, all tables, both families
-    std::optional<WgDevice> device; // of the scope's link, if it exists and is WireGuard
+    std::optional<WgDevice> device; // of the scope's link, if it exists, is WireGuard and was asked for
     std::optional<Backend> device_backend;
     std::vector<EndpointPath> endpoint_paths;         // for each resolved endpoint that has a route
     std::optional<EndpointPath> default_path;         // of the default route, for the MTU rule

@@ -32,6 +32,7 @@ struct SnapshotScope {
     std::vector<std::string> sysctls;
     bool forwarding = false; // also what a machine that forwards has to know (plan/forwarding.hpp)
     std::string netns;       // where the link is; "" for the daemon's namespace
+    bool device = true;      // false: of the WireGuard device only who runs it, for the rest is known
 };
 
 // One tunnel's link and what is behind it.

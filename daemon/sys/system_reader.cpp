@@ -137,7 +137,7 @@ Result<void> LinuxReader::read_rest(NetSockets& sockets, const ports::SnapshotSc
     if (!rules) return fail(std::move(rules).error());
     snapshot.rules = std::move(*rules);
 
-    WGD_TRY(read_device_of(sockets, scope.link, snapshot));
+    WGD_TRY(read_device_of(sockets, scope, snapshot));
     read_marks(sockets, scope.link, snapshot);
 
     std::vector<std::string> keys = scope.sysctls;
@@ -181,11 +181,12 @@ Result<void> LinuxReader::read_paths(NetSockets& sockets, const ports::SnapshotS
     return {};
 }
 
-Result<void> LinuxReader::read_device_of(NetSockets& sockets, const std::string& link, plan::Snapshot& into) {
-    const auto found = into.links.find(link);
+Result<void> LinuxReader::read_device_of(NetSockets& sockets, const ports::SnapshotScope& scope,
+                                         plan::Snapshot& into) {
+    const auto found = into.links.find(scope.link);
     if (found == into.links.end()) return {};
     into.device_backend = backend_of(found->second, userspace_);
-    if (!into.device_backend) return {};
+    if (!into.device_backend || !scope.device) return {};
     auto device = read_wireguard(sockets, found->second);
     if (!device) return fail(std::move(device).error());
     into.device = std::move(*device);

@@ -33,7 +33,7 @@ class LinuxReader final : public ports::SystemReader {
     Result<void> read_routing(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
     // Everything else.
     Result<void> read_rest(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
-    Result<void> read_device_of(NetSockets& sockets, const std::string& link, plan::Snapshot& into);
+    Result<void> read_device_of(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
     Result<WgDevice> read_wireguard(NetSockets& sockets, const plan::Link& link);
     Result<void> read_paths(NetSockets& sockets, const ports::SnapshotScope& scope, plan::Snapshot& into);
     void read_marks(NetSockets& sockets, const std::string& except, plan::Snapshot& into);

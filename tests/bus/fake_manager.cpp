@@ -76,20 +76,21 @@ TunnelView& FakeManager::add(const ProfileName& name, TunnelState state) {
     view.dns = {"10.9.0.1", "corp.example"};
     view.dns_backend = "resolved";
     view.dns_reason = "/etc/resolv.conf is systemd-resolved's";
-    view.peers = home_peers();
+    std::vector<control::PeerView> peers = home_peers();
     if (name.str() == "latin") {
-        view.peers[0].name = "caf\xe9";
+        peers[0].name = "caf\xe9";
         view.warnings = {"na\xefve"};
     }
     if (name.str() == "huge") {
-        view.peers.clear();
+        peers.clear();
         for (std::size_t i = 0; i < kHugePeers; ++i) {
-            view.peers.push_back(peer(i));
+            peers.push_back(peer(i));
             for (int j = 0; j < 4; ++j)
-                view.peers.back().allowed_ips.push_back(
+                peers.back().allowed_ips.push_back(
                     *IpPrefix::parse("fd00:" + std::to_string(j) + "::" + std::to_string(i % 10000)));
         }
     }
+    view.peers = std::move(peers);
     auto& stored = tunnels_.insert_or_assign(name, std::move(view)).first->second;
     if (observer_ != nullptr) observer_->on_tunnel_added(stored);
     return stored;
@@ -105,20 +106,22 @@ Result<TunnelView> FakeManager::script(const std::string& verb) {
     const auto home = tunnels_.find(*ProfileName::parse("home"));
     if (home == tunnels_.end()) return fail(ErrorCode::kNotFound, "bring 'home' up first");
     auto& view = home->second;
+    std::vector<control::PeerView> peers(view.peers.begin(), view.peers.end());
     if (verb == "roam") {
-        view.peers[0].endpoint = Endpoint::parse("198.51.100.88:4242");
-        view.peers[0].rx_bytes += 5000;
-        view.peers[0].latest_handshake = system_clock().wall();
-        view.peers[0].state = PeerState::kIdle;
+        peers[0].endpoint = Endpoint::parse("198.51.100.88:4242");
+        peers[0].rx_bytes += 5000;
+        peers[0].latest_handshake = system_clock().wall();
+        peers[0].state = PeerState::kIdle;
         view.mtu = 1380;
     } else if (verb == "grow") {
-        view.peers.push_back(peer(view.peers.size() + 100));
+        peers.push_back(peer(peers.size() + 100));
     } else if (verb == "shrink") {
-        view.peers.pop_back();
+        peers.pop_back();
     } else {
         view.last_error = "cannot reach secret-host.example:51820";
         view.warnings = {"secret-host.example does not resolve"};
     }
+    view.peers = std::move(peers);
     if (observer_ != nullptr) observer_->on_tunnel_changed(view);
     return view;
 }
@@ -221,8 +224,10 @@ Result<TunnelView> FakeManager::tunnel(const ProfileName& name) {
     throw_if_asked(name);
     const auto at = tunnels_.find(name);
     if (at == tunnels_.end()) return fail(ErrorCode::kNotFound, "'" + name.str() + "' is not up");
-    for (auto& peer : at->second.peers)
+    std::vector<control::PeerView> peers(at->second.peers.begin(), at->second.peers.end());
+    for (control::PeerView& peer : peers)
         if (peer.rx_bytes != 0) peer.rx_bytes += 1000;
+    at->second.peers = std::move(peers);
     return at->second;
 }
 

@@ -162,49 +162,6 @@ void FakeKernel::remove_link(const std::string& name) {
                   routes_.end());
 }
 
-// ---- devices
-
-void FakeKernel::apply_delta(WgDevice& device, const DeviceDelta& delta) {
-    if (delta.fwmark) device.fwmark = *delta.fwmark;
-    if (delta.listen_port) device.listen_port = *delta.listen_port;
-    if (delta.replace_peers) device.peers.clear();
-    if (delta.private_key) {
-        device.private_key = delta.private_key->clone();
-        device.public_key =
-            device.private_key.is_zero() ? PublicKey{} : derive_public_key(device.private_key);
-    }
-    for (const PeerDelta& change : delta.peers) {
-        const auto same = [&](const WgPeer& peer) { return peer.public_key == change.public_key; };
-        auto peer = std::find_if(device.peers.begin(), device.peers.end(), same);
-        if (change.remove) {
-            if (peer != device.peers.end()) device.peers.erase(peer);
-            continue;
-        }
-        if (peer == device.peers.end()) {
-            if (change.update_only || change.public_key == device.public_key) continue;
-            device.peers.emplace_back().public_key = change.public_key;
-            peer = std::prev(device.peers.end());
-        }
-        if (change.preshared_key) peer->preshared_key = change.preshared_key->clone();
-        if (change.endpoint) peer->endpoint = change.endpoint;
-        if (change.persistent_keepalive) peer->persistent_keepalive = *change.persistent_keepalive;
-        if (change.replace_allowed_ips) peer->allowed_ips.clear();
-        for (const AllowedIpDelta& ip : change.allowed_ips) {
-            const auto drop = [&](WgPeer& owner) {
-                auto& list = owner.allowed_ips;
-                list.erase(std::remove(list.begin(), list.end(), ip.prefix.network()), list.end());
-            };
-            if (ip.remove) {
-                drop(*peer);
-            } else {
-                for (WgPeer& owner : device.peers)
-                    drop(owner);
-                peer->allowed_ips.push_back(ip.prefix.network());
-            }
-        }
-    }
-}
-
 // First addresses of subnets in the order they came, the further ones of each subnet behind all of them.
 void FakeKernel::insert_address(FakeLink& link, const IpPrefix& address) {
     auto& addresses = link.addresses;
@@ -261,7 +218,7 @@ struct FakeKernel::Apply {
         const auto link = world.find(op.link);
         WGD_TRY(link);
         if (!(*link)->device) return kernel_error(EOPNOTSUPP, whole);
-        apply_delta(*(*link)->device, *op.delta);
+        wgd::apply(*(*link)->device, *op.delta);
         return {};
     }
     Result<void> operator()(const AddAddress& op) const {
@@ -407,7 +364,14 @@ struct FakeKernel::Apply {
             return (*this)(AddAddress{op.link, IpPrefix::parse(op.command.substr(8)).value()});
         else if (op.command.rfind("mtu ", 0) == 0)
             return (*this)(SetMtu{op.link, static_cast<std::uint32_t>(std::stoul(op.command.substr(4)))});
-        else if (op.command == "false" && !op.best_effort)
+        else if (op.command.rfind("peer ", 0) == 0) { // somebody new
+            DeviceDelta delta;
+            delta.peers.emplace_back().public_key = PublicKey::from_base64(op.command.substr(5)).value();
+            return (*this)(ConfigureDevice{op.link, std::make_shared<const DeviceDelta>(std::move(delta))});
+        } else if (op.command.rfind("psk ", 0) == 0) { // of the first peer
+            world.links_.at(op.link).device->peers.at(0).preshared_key =
+                PresharedKey::from_base64(op.command.substr(4)).value();
+        } else if (op.command == "false" && !op.best_effort)
             return fail(ErrorCode::kBackend, op.phase + " of " + op.link + ": exit status 1");
         return {};
     }
@@ -465,10 +429,12 @@ Result<Snapshot> FakeKernel::read(const ports::SnapshotScope& scope) {
     snapshot.rules = rules_;
     snapshot.routes = routes_;
     if (const auto found = links_.find(scope.link); found != links_.end() && found->second.device) {
-        auto device = read_device(scope.link);
-        WGD_TRY(device);
-        snapshot.device = std::move(*device);
         snapshot.device_backend = found->second.backend;
+        if (scope.device) {
+            auto device = read_device(scope.link);
+            WGD_TRY(device);
+            snapshot.device = std::move(*device);
+        }
     }
     for (const IpAddress& endpoint : scope.endpoints)
         if (const auto path = path_to(endpoint, scope.link)) snapshot.endpoint_paths.push_back(*path);
@@ -511,6 +477,7 @@ Result<WgDevice> FakeKernel::read_device(const std::string& name, const std::str
     }
     const auto found = links_.find(name);
     if (found == links_.end() || !found->second.device) return fail_errno(ErrorCode::kKernel, ENODEV, name);
+    if (on_device_read) on_device_read();
     const WgDevice& from = *found->second.device;
     WgDevice device;
     device.name = from.name;

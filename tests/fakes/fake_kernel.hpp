@@ -73,12 +73,11 @@ class FakeKernel final : public ports::SystemReader, public ports::Executor, pub
         if (observer_ != nullptr) observer_->on_dns_changed();
     }
     FakeDns dns;
+    std::function<void()> on_device_read;              // for who counts, or lets it take its time
     void announce_link_gone(const std::string& link) { // news that comes late
         if (observer_ != nullptr) observer_->on_link_gone(link);
     }
     bool remove_rule(const plan::Rule& rule);
-    // As a kernel does it (<linux/wireguard.h>).
-    static void apply_delta(WgDevice& device, const DeviceDelta& delta);
     WgDevice* device(const std::string& link); // to play the peer: handshakes, roaming, counters
 
     // Everything that can be observed, keys included, link indexes not (they never come back).

@@ -276,10 +276,9 @@ lay_over gateway $FIREWALLD
 start gateway firewalld firewalld --nofork --nopid
 FIREWALLD_PID=$STARTED
 wait_for 60 "firewalld" on gateway firewall-cmd --state || quote <"$SCENE/gateway/firewalld.log"
-check "(its zones let the tunnel's encrypted packets in)" on gateway firewall-cmd --permanent --zone=public --add-port="$PEER_PORT/udp"
-check "(and it reads that)" on gateway firewall-cmd --reload
 check_shown "wgctl up office" wgctl gateway up office
-check_says "what has to be done is said" 'firewall-cmd --permanent --zone=trusted --add-interface=office` and `firewall-cmd --reload'
+check_says "what has to be done is said" 'firewall-cmd --permanent --zone=trusted --add-interface=office`, open the port .* `firewall-cmd --permanent --add-port='"$PEER_PORT"'/udp`, and `firewall-cmd --reload'
+check "the port is opened" on gateway bash -c "firewall-cmd --permanent --add-port=$PEER_PORT/udp && firewall-cmd --reload"
 renew_client
 roamer_is_there
 check "until then nothing is forwarded" is_stopped
@@ -298,7 +297,7 @@ chain mine_forward { type filter hook forward priority 0; policy drop; iifname "
 }'
 check "the real ufw is turned on" on gateway ufw --force enable
 check_shown "wgctl plan office" wgctl gateway plan office
-check_says "ufw's" 'ufw route allow in on office'
+check_says "ufw's" 'ufw route allow out on office`, and its peers in with `ufw allow '"$PEER_PORT"'/udp`'
 check "what it says is done" on gateway bash -c 'ufw route allow in on office && ufw route allow out on office'
 check_shown "wgctl plan office" wgctl gateway plan office
 check "  ... which contents it" bash -c '! grep -q "ufw drops" "$1"' - "$SCENE/said"

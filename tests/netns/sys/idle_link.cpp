@@ -14,7 +14,6 @@
 #include "common/base/fd.hpp"
 #include "common/wgapi/uapi_codec.hpp"
 #include "daemon/sys/rtnl_link.hpp"
-#include "tests/fakes/fake_kernel.hpp"
 
 namespace wgd::test {
 namespace {
@@ -59,7 +58,7 @@ void IdleLinkExecutor::perform(const plan::Op& op, ports::Done done) {
     if (const auto* configure = std::get_if<plan::ConfigureDevice>(&op)) {
         auto device = load(configure->link);
         if (!device) return done(fail(std::move(device).error()));
-        fakes::FakeKernel::apply_delta(*device, *configure->delta);
+        apply(*device, *configure->delta);
         store(configure->link, *device);
         return done({});
     }
@@ -71,10 +70,12 @@ Result<plan::Snapshot> IdleLinkReader::read(const ports::SnapshotScope& scope) {
     WGD_TRY(snapshot);
     const auto link = snapshot->links.find(scope.link);
     if (link == snapshot->links.end() || link->second.kind != "tun") return snapshot;
-    auto device = load(scope.link);
-    WGD_TRY(device);
     link->second.kind = "wireguard";
-    snapshot->device = std::move(*device);
+    if (scope.device) {
+        auto device = load(scope.link);
+        WGD_TRY(device);
+        snapshot->device = std::move(*device);
+    }
     snapshot->device_backend = plan::Backend::kKernel;
     return snapshot;
 }

@@ -99,7 +99,7 @@ struct Rig {
                 device.peer.endpoint = found->second;
                 set.push_back(found->second.to_string());
             }
-        watch->applied(resolved);
+        watch->applied(resolved, moved);
     }
     // Time passes with a peer that answers, or with one that does not.
     void answering(Duration span) {

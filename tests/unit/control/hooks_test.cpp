@@ -109,6 +109,29 @@ TEST_CASE("what hooks do to the interface stays: addresses, the MTU") {
     CHECK(world.kernel.dump() == before);
 }
 
+TEST_CASE("what hooks do to peers stays through a reload, and what the profile says of them counts") {
+    const std::string hooks =
+        "PostUp = psk " + fakes::kPresharedKey + "\nPostUp = peer " + fakes::kPeerB + "\n";
+    World world(hooks);
+    {
+        Daemon daemon(world);
+        REQUIRE(daemon.up("hooked").value());
+        world.bury_daemon();
+    }
+    Daemon daemon(world);
+    REQUIRE(daemon.recover());
+    const auto peers = [&]() -> const std::vector<WgPeer>& { return world.kernel.device("hooked")->peers; };
+    REQUIRE(peers().size() == 2);
+    world.disk.put("hooked", profile("MTU = 1400\n" + hooks));
+    REQUIRE(daemon.reload("hooked").value());
+    REQUIRE(peers().size() == 2);
+    CHECK(peers()[0].preshared_key.reveal_base64() == fakes::kPresharedKey);
+
+    world.disk.put("hooked", profile("MTU = 1400\n" + hooks) + "PresharedKey = " + fakes::kPrivateKey + "\n");
+    REQUIRE(daemon.reload("hooked").value());
+    CHECK(peers()[0].preshared_key.reveal_base64() == fakes::kPrivateKey);
+}
+
 TEST_CASE("hooks = false leaves them alone and says so") {
     World world(kAll);
     Settings settings;

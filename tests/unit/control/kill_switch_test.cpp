@@ -303,6 +303,35 @@ TEST_CASE("kill switch: several tunnels share one table; the local network is al
     CHECK_FALSE(scene.closed());
 }
 
+// What the old address sent in the very moment of the change: no name's look-ups would ever notice.
+TEST_CASE("kill switch: a reload gave another number, and the device roamed back to where nothing passes") {
+    using namespace std::chrono_literals;
+    Scene scene;
+    Daemon daemon(scene.world, locked());
+    REQUIRE(*daemon.recover());
+    REQUIRE(*daemon.up("home"));
+    const auto endpoint = [&]() -> std::optional<Endpoint>& {
+        return scene.world.kernel.device("home")->peers.at(0).endpoint;
+    };
+    const auto old = endpoint();
+    scene.world.time.advance(1h);
+    std::string moved = kProfile;
+    moved.replace(moved.find("203.0.113.1"), 11, "203.0.113.9");
+    scene.world.disk.put("home", moved);
+    REQUIRE(daemon.reload("home")->has_value());
+    CHECK(endpoint()->to_string() == "203.0.113.9:51820");
+    endpoint() = old;
+    scene.world.time.advance(2s);
+    scene.world.turns.run();
+    CHECK(endpoint()->to_string() == "203.0.113.9:51820");
+    // It is not looked after for ever.
+    scene.world.time.advance(1h);
+    endpoint() = old;
+    scene.world.time.advance(1h);
+    scene.world.turns.run();
+    CHECK(endpoint() == old);
+}
+
 TEST_CASE("lockdown: closed without a tunnel, around every tunnel, and after down") {
     Scene scene;
     Settings settings;

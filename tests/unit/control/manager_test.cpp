@@ -190,7 +190,7 @@ TEST_CASE("a tunnel comes up without a name that does not resolve, and gets its 
     const auto up = daemon.up("named");
     REQUIRE(up->has_value());
     CHECK(mentions((*up)->warnings, "vpn.example.net:51820 has no address yet"));
-    CHECK_FALSE((*up)->peers.at(0).endpoint);
+    CHECK_FALSE((*up)->peers[0].endpoint);
     const int asked = world.resolver.asked();
 
     SECTION("by retrying, less and less often") {
@@ -213,8 +213,8 @@ TEST_CASE("a tunnel comes up without a name that does not resolve, and gets its 
     }
     world.turns.run();
     const auto view = daemon.manager().tunnel(named("named"));
-    REQUIRE(view->peers.at(0).endpoint);
-    CHECK(view->peers.at(0).endpoint->to_string() == "198.51.100.9:51820");
+    REQUIRE(view->peers[0].endpoint);
+    CHECK(view->peers[0].endpoint->to_string() == "198.51.100.9:51820");
     CHECK(view->state == TunnelState::kUp);
     CHECK(view->warnings.empty());
     CHECK(world.disk.undo().empty());
@@ -242,7 +242,7 @@ TEST_CASE("a name that does not answer does not hold a tunnel up for longer than
     REQUIRE(*up);
     CHECK((*up)->has_value());
     world.resolver.release("vpn.example.net");
-    CHECK(daemon.manager().tunnel(named("named"))->peers.at(0).endpoint);
+    CHECK(daemon.manager().tunnel(named("named"))->peers[0].endpoint);
 }
 
 TEST_CASE("down cancels an up that is still resolving") {
@@ -286,7 +286,7 @@ TEST_CASE("an address whose family cannot be used is passed over") {
     Daemon daemon(world);
     const auto up = daemon.up("dual");
     REQUIRE(up->has_value());
-    CHECK((*up)->peers.at(0).endpoint->address.is_v4());
+    CHECK((*up)->peers[0].endpoint->address.is_v4());
 }
 
 TEST_CASE("an endpoint that resolves late survives a crash while it is set") {

@@ -25,6 +25,7 @@ TEST_CASE("a record is read as it was written") {
     record.endpoints[*PublicKey::from_base64("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=")] =
         *Endpoint::parse("[fe80::1%3]:51820");
     record.profile_digest = profile_digest("text");
+    record.by_hooks = {{*IpPrefix::parse("fe80::7/64")}, 1300, {record.endpoints.begin()->first}};
     const auto read = record_from_json(to_json(record));
     REQUIRE(read);
     CHECK(*read == record);

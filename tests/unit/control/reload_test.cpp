@@ -54,6 +54,56 @@ TEST_CASE("a reload of what has not changed does nothing") {
     }
 }
 
+// Only what generated a key badly leaves bits that Curve25519 does not use; a device puts them right.
+TEST_CASE("a private key that is not clamped comes up, and stays as the file has it") {
+    World world;
+    Daemon daemon(world);
+    const std::string text = "[Interface]\nPrivateKey = //////////////////////////////////////////8=\n" +
+                             peer(fakes::kPeerA, "AllowedIPs = 10.1.0.2/32\n");
+    world.disk.put("t", text);
+    REQUIRE(daemon.up("t")->has_value());
+    CHECK(daemon.reload("t")->value().steps.empty());
+    CHECK(daemon.manager().save(named("t"), false)->empty());
+    REQUIRE(daemon.down("t")->has_value());
+}
+
+// Reading it is what grows with its peers and cannot be helped: once to find the difference, and what is
+// published afterwards comes from that.
+TEST_CASE("a reload reads the device once") {
+    World world;
+    Daemon daemon(world);
+    const std::string changed = peer(fakes::kPeerB, "AllowedIPs = 10.1.0.3/32\n");
+    world.disk.put("t", kInterface + peer(fakes::kPeerA, "AllowedIPs = 10.1.0.2/32\n"));
+    REQUIRE(daemon.up("t")->has_value());
+    world.time.advance(1h);
+    int reads = 0;
+    world.kernel.on_device_read = [&] {
+        ++reads;
+        world.time.sleep(100ms);
+    };
+    SECTION("of what has changed") {
+        world.disk.put("t", kInterface + changed);
+        REQUIRE(daemon.reload("t")->value().steps.size() == 1);
+        CHECK(reads == 1);
+        // Also seen from outside, and also at once.
+        const auto view = daemon.manager().tunnel(named("t"));
+        REQUIRE(view->peers.size() == 1);
+        CHECK(view->peers[0].public_key.to_base64() == fakes::kPeerB);
+        CHECK(reads == 1);
+        CHECK(world.kernel.device("t")->peers.at(0).public_key.to_base64() == fakes::kPeerB);
+    }
+    SECTION("of what has not") {
+        REQUIRE(daemon.reload("t")->value().steps.empty());
+        CHECK(reads == 1);
+    }
+    SECTION("somebody else's change is seen all the same") {
+        world.kernel.device("t")->peers.clear();
+        REQUIRE(daemon.reload("t")->value().steps.size() == 1);
+        CHECK(reads == 1);
+        CHECK(world.kernel.device("t")->peers.size() == 1);
+    }
+}
+
 TEST_CASE("a peer that stays the same keeps its session and the endpoint it roamed to") {
     World world;
     Daemon daemon(world);
